@@ -1,0 +1,79 @@
+"""What hubsync knows of one contact at one moment: the input of every decision.
+
+Values are HubSpot's, as decoded from the wire: nothing is parsed until a rule asks for it (policy/facts.py).
+`None` for history, deals or engagements means *not read*, never *there are none*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+RawEntry = Mapping[str, Any]
+"""One entry of `propertiesWithHistory`: value, timestamp, sourceType, sourceId?, sourceLabel?, updatedByUserId?."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageVisit:
+    """One entry of a deal's stage history: the stage's internal id and when it was entered (UTC)."""
+
+    stage: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A deal associated with the contact. `stage_history` is newest first; `labels` are those of the association."""
+
+    id: str
+    pipeline: str
+    properties: Mapping[str, str | None]
+    stage_history: tuple[StageVisit, ...]
+    labels: frozenset[str] = frozenset()
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """An e-mail, call, meeting or communication on the contact's timeline. `kind` is the object type's plural name."""
+
+    kind: str
+    id: str
+    at: datetime
+    properties: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OurWrite:
+    """A value that the ledger says hubsync wrote.
+
+    It is recognised in history by its position, not by clocks: `value` directly above the entry that had the
+    timestamp `below` ("" where there was none). `effective_at` is the date the change should have had; `restores`
+    marks writes that put a former value back (undo, repair), which history is read without.
+    """
+
+    property: str
+    value: str
+    below: str
+    effective_at: datetime
+    rule: str
+    restores: bool = False
+
+
+@dataclass(slots=True)
+class Contact:
+    """A contact as read from HubSpot, with what the ledger knows of it.
+
+    `properties` maps internal names to text or None; `history` maps internal names to entries, newest first.
+    `spent` holds the ledger keys (policy/causes.py) whose cause has fired. Treated as a value: never changed in place.
+    """
+
+    id: str
+    properties: Mapping[str, str | None]
+    history: Mapping[str, Sequence[RawEntry]] | None = None
+    deals: tuple[Deal, ...] | None = None
+    engagements: tuple[Engagement, ...] | None = None
+    ours: tuple[OurWrite, ...] = ()
+    spent: frozenset[str] = field(default_factory=frozenset)
