@@ -102,7 +102,8 @@ class Pipeline:
 class ContactsRead:
     """Answer of a batch read. `found` is keyed by the id that was asked for.
 
-    A merged contact is found under its old id with the survivor's id in `Contact.id`. `missing` are deleted or never were.
+    A merged contact is found under its old id, with the survivor's id in `Contact.id`. `missing` are deleted or
+    never were.
     """
 
     found: Mapping[str, Contact]
@@ -121,7 +122,7 @@ class Update:
     trace: str
 
 
-OutcomeState = Literal["applied", "not_applied", "refused", "gone"]
+OutcomeState = Literal["applied", "not_applied", "refused", "gone", "uncertain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class Outcome:
     - not_applied: HubSpot said yes and kept another value; `values` shows which.
     - refused: HubSpot said no; `answer` is its reason.
     - gone: the contact was deleted or merged away.
+    - uncertain: no answer came in spite of several tries; HubSpot may have written it (writing again changes nothing).
 
     `values` are the asked properties as HubSpot's answer shows them; `updated_at` is the answer's, None without one.
     """
@@ -166,7 +168,7 @@ TaskState = Literal["created", "refused", "uncertain"]
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """What became of one `NewTask`. *uncertain*: no answer came, HubSpot may have created it; never tried again here."""
+    """What became of one `NewTask`. *uncertain*: no answer came, HubSpot may have created it; not tried again here."""
 
     trace: str
     state: TaskState
