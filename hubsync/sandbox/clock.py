@@ -1,0 +1,44 @@
+"""The portal's clock: it can be moved, so that ninety days pass in a test. It must not be used to measure real time."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class SandboxClock:
+    """A clock that runs in real time from `start` (default: the real present), or stands still when `frozen`.
+
+    `start` must carry a zone. Moving back is allowed; histories then refuse acts older than what they hold.
+    """
+
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
+        self._frozen = frozen
+        self.set(start or datetime.now(UTC))
+
+    def now(self) -> datetime:
+        """The portal's present moment, in UTC."""
+        if self._frozen:
+            return self._base
+        return self._base + timedelta(seconds=time.monotonic() - self._started)
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock by `by`."""
+        self.set(self.now() + by)
+
+    def set(self, moment: datetime) -> None:
+        """Move the clock to `moment`. Raises ValueError for a moment without zone."""
+        if moment.tzinfo is None:
+            raise ValueError("the sandbox clock needs a moment with a time zone")
+        self._base = moment.astimezone(UTC)
+        self._started = time.monotonic()
+
+    def freeze(self) -> None:
+        """Stand still until moved or thawed."""
+        self._base = self.now()
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """Run in real time again."""
+        self._frozen = False
+        self._started = time.monotonic()

@@ -1,0 +1,101 @@
+"""Associations between records, kept on both sides, each with the type ids of its own direction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hubsync.sandbox.object_properties import ASSOCIATION_TYPES, ENGAGEMENTS, PRIMARY_TYPES
+from hubsync.sandbox.records import Record
+
+if TYPE_CHECKING:
+    from hubsync.sandbox.state import Portal
+
+
+class Links:
+    """The associations of a portal. Engagements and deals move the derived properties of the contacts they join."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self.labels: dict[tuple[str, str, int], str] = {}
+        """(from kind, to kind, type id) → label of a portal's own association types."""
+
+    def add(
+        self, kind: str, record_id: str, to_kind: str, to_id: str, *, type_id: int | None = None, at: int | None = None
+    ) -> None:
+        """Associate two records. Raises KeyError where one is missing or the kinds can't be associated."""
+        portal = self._portal
+        with portal.lock:
+            one, other = portal.get(kind, record_id), portal.get(to_kind, to_id)
+            default = ASSOCIATION_TYPES[kind, to_kind]
+            extra = (type_id,) if type_id not in (None, default) else ()
+            primary = PRIMARY_TYPES.get((kind, to_kind))
+            if kind in ("contacts", "deals") and to_kind == "companies" and not one.linked("companies"):
+                extra = (primary,) if primary else ()
+            back = PRIMARY_TYPES.get((to_kind, kind))
+            new = other.id not in one.linked(to_kind)
+            self._put(one, other, (default, *(each for each in extra if each)))
+            self._put(other, one, (ASSOCIATION_TYPES[to_kind, kind], *((back,) if primary in extra and back else ())))
+            self._follow(one, other, portal.now_ms() if at is None else at, new=new)
+
+    def remove(self, kind: str, record_id: str, to_kind: str, to_id: str) -> None:
+        """Take an association away on both sides; nothing happens where there is none."""
+        portal = self._portal
+        with portal.lock:
+            one, other = portal.get(kind, record_id), portal.get(to_kind, to_id)
+            one.linked(to_kind).pop(other.id, None)
+            other.linked(kind).pop(one.id, None)
+            self._follow(one, other, portal.now_ms(), new=False)
+
+    def cut(self, record: Record) -> None:
+        """Take away every association of a record that is about to go."""
+        for kind, ids in (record.links or {}).items():
+            for other in ids:
+                found = self._portal.tables[kind].records.get(other)
+                if found is not None:
+                    found.linked(record.kind).pop(record.id, None)
+
+    def move(self, old: Record, new: Record) -> None:
+        """Hand every association of `old` to `new` (merge)."""
+        for kind, ids in (old.links or {}).items():
+            for other, types in list(ids.items()):
+                found = self._portal.tables[kind].records.get(other)
+                if found is None:
+                    continue
+                back = found.linked(old.kind).pop(old.id, ())
+                self._put(new, found, types)
+                self._put(found, new, back)
+        old.links = None
+
+    def targets(self, record: Record, to_kind: str) -> list[tuple[int, tuple[int, ...]]]:
+        """Living records of `to_kind` on the other side: (id, type ids), ascending."""
+        records = self._portal.tables[to_kind].records
+        found = [
+            (int(each), types)
+            for each, types in record.linked(to_kind).items()
+            if each in records and records[each].archived_at is None
+        ]
+        return sorted(found)
+
+    def _put(self, one: Record, other: Record, types: tuple[int, ...]) -> None:
+        if one.links is None:
+            one.links = {}
+        held = one.links.setdefault(other.kind, {})
+        held[other.id] = tuple(dict.fromkeys((*held.get(other.id, ()), *types)))
+
+    def _follow(self, one: Record, other: Record, at: int, *, new: bool) -> None:
+        portal = self._portal
+        if one.kind != "contacts":
+            one, other = other, one
+        if one.kind != "contacts":
+            return
+        if other.kind == "companies":
+            primary = [int(each) for each, types in one.linked("companies").items() if 1 in types]
+            portal.touch(one, at)
+            one.store("associatedcompanyid", str(primary[0]) if primary else "")
+            if new:
+                portal.sync_company(other, one.id, at)
+        elif other.kind == "deals" or other.kind in ENGAGEMENTS:
+            portal.touch(one, at)
+            portal.refresh(one, at)
+            if other.kind == "deals" and new:
+                portal.sync_stages(other, at)
