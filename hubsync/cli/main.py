@@ -1,0 +1,155 @@
+"""The console entry: options before the command, the command, and every way a run can end.
+
+`run` alone turns an error into a message and an exit code, and `main` alone exits. Nothing here imports the database,
+HubSpot or settings: `hubsync --help` must be there at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from hubsync import __version__
+from hubsync.cli.commands import COMMANDS, command_for
+from hubsync.cli.context import Invocation, invocation
+from hubsync.cli.options import LogLevel, PortalOption
+from hubsync.errors import HubsyncError
+
+COULD_NOT_RUN = 3
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""As a shell reports a process that ended by SIGINT or SIGPIPE; 0 to 4 are taken by what commands have to say."""
+
+app = typer.Typer(
+    name="hubsync",
+    help="Keeps every HubSpot contact's Lead status and Lifecycle stage true and consistent. "
+    "Nothing writes to a portal without --write.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help costs 40 ms less than drawn help, and reads the same in a pipe
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hubsync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    env_file: Annotated[
+        Path | None, typer.Option("--env-file", metavar="FILE", help="Read settings from here instead of .env.")
+    ] = None,
+    portal: PortalOption = None,
+    log_level: Annotated[LogLevel | None, typer.Option("--log-level", help="Overrides HUBSYNC_LOG_LEVEL.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell progress where there is no terminal.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+    del version
+    given = invocation(context)
+    given.env_file, given.portal, given.verbose = env_file, portal, verbose
+    given.log_level = log_level.value if log_level is not None else None
+
+
+def build() -> TyperGroup:
+    """The command line as one group, with every command by name and none of their modules imported."""
+    group = typer.main.get_command(app)
+    if not isinstance(group, TyperGroup):  # a callback makes it a group
+        raise TypeError(f"the command line is a {type(group).__name__}")
+    for entry in COMMANDS:
+        group.add_command(command_for(entry))
+    return group
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit code (design: 0 fine, 1 findings, 2 usage, 3 could not run, 4 guard).
+
+    A command gives its own code by returning it or by `typer.Exit`; None is 0. Never raises: what happened is told in
+    one message on stderr.
+    """
+    given = Invocation()
+    try:
+        code = build().main(args=list(arguments), prog_name="hubsync", standalone_mode=False, obj=given)
+        sys.stdout.flush()
+    except HubsyncError as error:
+        _tell(str(error), given)
+        return error.exit_code
+    except typer.Abort:
+        code = INTERRUPTED
+    except typer.TyperException as error:
+        return _tell_usage(error)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = PIPE_CLOSED
+    except SystemExit as end:  # the library's own ends: a closed pipe, which it answers with 1, and shell completion
+        code = PIPE_CLOSED if isinstance(end.__context__, BrokenPipeError) else end.code
+    except Exception as error:  # noqa: BLE001  (the last resort: a message instead of a traceback)
+        return _tell_fault(error, given)
+    if code == INTERRUPTED:
+        _tell("Stopped.", given)
+    if code == PIPE_CLOSED:
+        _let_go_of_stdout()
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The `hubsync` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not end a run
+    sys.exit(run(sys.argv[1:]))
+
+
+def _tell(message: str, given: Invocation) -> None:
+    print(message, file=sys.stderr)
+    if given.debugging:
+        _print_traceback()
+
+
+def _tell_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message().replace(": Value error, ", ": ")
+    if context is None or message.startswith("Usage:"):  # the help itself, where a command is missing
+        print(message, file=sys.stderr)
+    else:
+        print(f"{message}\nTry: {context.command_path} --help", file=sys.stderr)
+    return error.exit_code
+
+
+def _tell_fault(error: Exception, given: Invocation) -> int:
+    """A fault of ours: what and where to look, the traceback only on request; without secrets, whatever it holds."""
+    from hubsync.logs import redacted
+
+    what = redacted(f"{type(error).__name__}: {error}".splitlines()[0])
+    print(f"hubsync could not go on, by a fault of its own ({what}).", file=sys.stderr)
+    if given.debugging:
+        _print_traceback()
+    else:
+        print("Run it again with HUBSYNC_LOG_LEVEL=debug to see where, and please report it.", file=sys.stderr)
+    return COULD_NOT_RUN
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    from hubsync.logs import redacted
+
+    if sys.exc_info()[1] is not None:
+        print(redacted(traceback.format_exc()), file=sys.stderr)
+
+
+def _let_go_of_stdout() -> None:
+    """Point stdout elsewhere, so that the interpreter's own flush at the end doesn't complain of the closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
