@@ -1,7 +1,8 @@
 """The store as the rest of hubsync sees it: plain values in, plain values out, no SQL.
 
-Each method is one transaction, unless `begin()` groups several into one. Lists may be of any length. Every method raises
-StoreError where the database can't do it (locked, read-only, full, gone), and ValueError for a time without a zone.
+Each method is one transaction, unless `begin()` groups several into one. Lists may be of any length. Every method
+raises StoreError where the database can't do it (locked, read-only, full, gone), and ValueError for a time without
+a zone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, work
+from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, work
 from hubsync.store.engine import Database
 from hubsync.store.values import (
     Holder,
@@ -136,7 +137,7 @@ class Store:
         *,
         epoch: int | None = None,
     ) -> int:
-        """Opens a run; returns its number. `epoch` is the lease it writes under: without one, its rows count as dead."""
+        """Opens a run; returns its number. `epoch` is its lease's: without one, its rows count as dead."""
         with self._db.write() as tx:
             return runs.start(tx, portal, kind, args, rules_digest, at, epoch)
 
@@ -146,7 +147,7 @@ class Store:
             runs.finish(tx, portal, run, state, counts, at)
 
     def close_dead_runs(self, portal: int, at: datetime) -> int:
-        """Marks as interrupted the running runs whose lease is no longer held; returns how many."""
+        """Marks as interrupted the writing runs whose lease is no longer held; returns how many."""
         with self._db.write() as tx:
             return runs.close_dead(tx, portal, at)
 
@@ -314,12 +315,12 @@ class Store:
     def buried(self, portal: int, contacts: Collection[str], now: datetime) -> frozenset[str]:
         """Which of these contacts were erased and are still to be kept away."""
         with self._db.read() as tx:
-            return identity.buried(tx, portal, contacts, now)
+            return tombstones.buried(tx, portal, contacts, now)
 
     # Work --------------------------------------------------------------------------------------------------------
 
     def hint(self, portal: int, contacts: Collection[str], due_at: datetime, why: str) -> None:
-        """Look at these contacts: bumps their generation and brings their due time forward. Erased ones are left out."""
+        """Look at these contacts: bumps their generation, brings their due time forward. Not the erased ones."""
         with self._db.write() as tx:
             work.hint(tx, portal, contacts, due_at, why)
 

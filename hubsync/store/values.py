@@ -1,7 +1,7 @@
 """The plain values that go into the store and come out of it.
 
-Nothing here knows SQL. Every time is an aware datetime in UTC; `contact` is HubSpot's contact id as text; a value of None
-is an empty property.
+Nothing here knows SQL. Every time is an aware datetime in UTC; `contact` is HubSpot's contact id as text; a value of
+None is an empty property.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FREE_STATES: frozenset[WriteState] = frozenset({"refused", "not_applied"})
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """A portal this database serves. `app_id` is our own app's, where known; `active_digest` that of the rules in force."""
+    """A portal this database serves. `app_id` is our own app's, where known, `active_digest` that of the rules."""
 
     id: int
     time_zone: str | None
@@ -36,7 +36,7 @@ class Portal:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a command, shown to people by its `id`. `epoch` is that of the lease it ran under, None for a dry run."""
+    """One run of a command, shown to people by its `id`. `epoch` is that of its lease, None for a dry run."""
 
     id: int
     kind: str
@@ -83,8 +83,8 @@ class NewWrite:
 class Write:
     """A row of the ledger: what was to be written, why, and what became of it.
 
-    `object_id` is that of the task created; `answer` is HubSpot's message where it said no. `closed_at` is when a task was
-    found completed, deleted or replaced. The other fields are those of `NewWrite`.
+    `object_id` is that of the task created; `answer` is HubSpot's message where it said no. `closed_at` is when a
+    task was found completed, deleted or replaced. The other fields are those of `NewWrite`.
     """
 
     id: int
@@ -116,7 +116,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What `plan_writes` did with one row: `id` and `state` of the row that holds the key, `fresh` if it was inserted now."""
+    """What `plan_writes` did with a row: `id` and `state` of the row that holds its key, `fresh` if inserted now."""
 
     id: int
     fresh: bool
@@ -158,7 +158,7 @@ class Look:
     """What the mirror holds of a contact since it was last looked at.
 
     `properties` holds what the policy names; a personal one (name, e-mail, phone) is never passed in by value, only as
-    known or not. `facts` maps a dear fact to {"stamp": …, "value": …}; None, when saving, keeps the facts stored before.
+    known or not. `facts` maps a dear fact to {"stamp": …, "value": …}; None, when saving, keeps those stored.
     """
 
     contact: str
@@ -201,7 +201,7 @@ class Stint:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A person changed what hubsync had written: `before` is ours, `after` theirs, `by` who (source and id, no name)."""
+    """A person changed what hubsync had written: `before` is ours, `after` theirs, `by` a source and id."""
 
     contact: str
     rule: str

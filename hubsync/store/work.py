@@ -1,0 +1,77 @@
+"""Which contacts are to be looked at: bookkeeping of what is dirty, not a queue.
+
+A hint bumps the contact's generation; a look that is done clears the row only if no hint came since it was taken. So an
+event that arrives during a look is never lost, and a hundred events cost one look. A new row's generation starts at the
+database's time, so that it never repeats one that was cleared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+
+from hubsync.store.sql import ROWS_PER_STATEMENT, chunked, clock, insert_into
+from hubsync.store.tables import work
+from hubsync.store.tombstones import buried
+from hubsync.store.values import WorkItem
+
+
+def hint(tx: Connection, portal: int, contacts: Collection[str], due_at: datetime, why: str) -> None:
+    """Upserts one row per contact."""
+    statement = insert_into(tx, work).values(generation=clock(tx))
+    new = statement.excluded
+    upsert = statement.on_conflict_do_update(
+        index_elements=[work.c.portal_id, work.c.contact_id],
+        set_={
+            "generation": work.c.generation + 1,
+            "due_at": case((new.due_at < work.c.due_at, new.due_at), else_=work.c.due_at),
+            "why": new.why,
+        },
+    )
+    for chunk in chunked(sorted(set(contacts)), ROWS_PER_STATEMENT):  # in one order, so that two hints can't deadlock
+        gone = buried(tx, portal, chunk, due_at)
+        rows = [
+            {"portal_id": portal, "contact_id": id_, "due_at": due_at, "attempts": 0, "why": why}
+            for id_ in chunk
+            if id_ not in gone
+        ]
+        if rows:
+            tx.execute(upsert, rows)
+
+
+def take(tx: Connection, portal: int, now: datetime, limit: int) -> tuple[WorkItem, ...]:
+    """Items that are due."""
+    c = work.c
+    statement = select(c.contact_id, c.generation, c.due_at, c.attempts, c.why)
+    due = statement.where(c.portal_id == portal, c.due_at <= now).order_by(c.due_at, c.contact_id).limit(limit)
+    return tuple(WorkItem(*row) for row in tx.execute(due))
+
+
+def done(tx: Connection, portal: int, items: Collection[WorkItem]) -> None:
+    """Deletes rows whose generation is unchanged."""
+    statement = delete(work).where(
+        work.c.portal_id == portal,
+        work.c.contact_id == bindparam("contact"),
+        work.c.generation == bindparam("taken"),
+    )
+    if items:
+        tx.execute(statement, [{"contact": item.contact, "taken": item.generation} for item in items])
+
+
+def failed(tx: Connection, portal: int, items: Collection[WorkItem], due_at: datetime) -> None:
+    """Counts the attempt; puts the item off unless it was hinted at anew."""
+    unchanged = work.c.generation == bindparam("taken")
+    statement = (
+        update(work)
+        .where(work.c.portal_id == portal, work.c.contact_id == bindparam("contact"))
+        .values(attempts=work.c.attempts + 1, due_at=case((unchanged, due_at), else_=work.c.due_at))
+    )
+    if items:
+        tx.execute(statement, [{"contact": item.contact, "taken": item.generation} for item in items])
+
+
+def waiting(tx: Connection, portal: int) -> int:
+    """Rows in all."""
+    return tx.execute(select(func.count()).select_from(work).where(work.c.portal_id == portal)).scalar_one()
