@@ -17,7 +17,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 2100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
-_PROBE = 3 * 3_600 * SECOND  # no zone has ever shifted twice within three hours
+_PROBE = DAY  # no zone has shifted twice within a day since 1970
 _EPOCH_ORDINAL = EPOCH.toordinal()
 
 Span = tuple[int, int, int]
