@@ -41,7 +41,7 @@ class Entry:
     def line(self) -> str:
         """What the help says of it."""
         missing = self.planned or (self.commands and all(child.planned for child in self.commands))
-        return f"{self.summary} {NOT_YET}" if missing else self.summary
+        return f"{self.summary.rstrip(chr(46))} {NOT_YET}" if missing else self.summary
 
     @property
     def function(self) -> str:
@@ -62,7 +62,7 @@ COMMANDS: tuple[Entry, ...] = (
     _at("sandbox", "sandbox", "Run a sandbox portal, for trying rules."),
     _at("init", "init", "Copy rules and .env into a folder, for editing."),
     _at("check", "check", "Check settings, token, scopes and rules against the portal."),
-    _planned("setup", "Create the options and properties rules need."),
+    _planned("setup", "Create the properties and options rules need."),
     _at("audit", "audit", "Hold every contact against the policy; writes nothing."),
     _at("sync", "sync", "Plan what rules would change; with --write, do it."),
     _planned("serve", "Run the service: webhooks, polling, pages."),
@@ -88,7 +88,7 @@ COMMANDS: tuple[Entry, ...] = (
     ),
     Entry(
         "report",
-        "Funnel, times, bottlenecks and more, as reports.",
+        "Funnel, times, bottlenecks and more.",
         commands=tuple(
             _planned(name, summary)
             for name, summary in (
@@ -98,7 +98,7 @@ COMMANDS: tuple[Entry, ...] = (
                 ("reps", "Reps side by side."),
                 ("sla", "Service levels kept and breached."),
                 ("overrides", "What people changed back, by rule."),
-                ("quality", "Data that is missing or contradicts itself."),
+                ("quality", "Data that is missing or at odds."),
                 ("mqls", "Marketing qualified leads by source."),
                 ("capacity", "Open leads against what reps can work."),
                 ("review", "The review pack."),
