@@ -111,7 +111,7 @@ class Table:
         if not 0 <= there < len(self.days):
             return None
         into_the_day = instant(origin).astimezone(zone).replace(tzinfo=None) - _midnight(self.days[here])
-        same_time = (_midnight(self.days[there]) + into_the_day).replace(tzinfo=zone, fold=0)
+        same_time = (_midnight(self.days[there]) + into_the_day).replace(tzinfo=zone)
         return min(max(micros(same_time), self.opens[there]), self.closes[there])
 
 

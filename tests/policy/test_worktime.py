@@ -272,6 +272,16 @@ def test_closed_dates_can_be_asked_for_a_year_at_a_time() -> None:
     assert asked == [2026]
 
 
+@pytest.mark.parametrize(
+    ("zone", "start"), [("America/New_York", "2026-01-01T01:00"), ("Pacific/Auckland", "2026-12-31T14:00")]
+)
+def test_hours_of_the_neighbouring_year_count_where_its_date_is_still_or_already_on_the_wall(
+    zone: str, start: str
+) -> None:
+    calendar = Calendar(zone, dict.fromkeys(range(7), [(time(0), time(0))]))
+    assert calendar.elapsed(utc(start), utc(start) + timedelta(hours=3)) == timedelta(hours=3)
+
+
 def test_mistyped_years_get_an_answer() -> None:
     first, last, now = utc("0001-01-01T00:00"), utc("9999-12-31T23:59"), utc("2026-11-20T10:00")
     assert PARIS.elapsed(first, last) == PARIS.elapsed(utc("1970-01-01T00:00"), utc("2101-01-01T00:00"))
