@@ -19,7 +19,7 @@ Answer = Literal["correct", "propose", "report", "task", "leave"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One way to be untidy. `answer` is what the playbook does: corrects, proposes, reports, asks by task, leaves alone.
+    """One way to be untidy. `answer` is what the playbook does; leave = no property is written.
 
     `ended` = how many hours ago the last act was, from … to; None = any time. `domains` = mail domains such leads have.
     """

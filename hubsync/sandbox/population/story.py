@@ -81,7 +81,7 @@ class Step:
 
 @dataclass(slots=True)
 class Story:
-    """The acts around one lead, in order. `rep`, `manager` index the staff; `twin` is another record of the same person."""
+    """The acts around one lead, in order. `rep`, `manager` index the staff; `twin` is a second record of the person."""
 
     rng: Random
     person: Person

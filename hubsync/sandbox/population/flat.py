@@ -1,0 +1,146 @@
+"""A mass of contacts for benchmarks: 200,000 in seconds, with short histories, few mails and deals, some untidy.
+
+Paths instead of stories: each contact follows one of a few fixed courses of stage and status, at its own pace. Use
+`populate` for a portal that reads like one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from random import Random
+from typing import Final
+
+from hubsync.sandbox import acts
+from hubsync.sandbox.acts import sources
+from hubsync.sandbox.population import furniture, people
+from hubsync.sandbox.population.result import Population, Truth
+from hubsync.sandbox.population.story import STAGES, STATUSES
+from hubsync.sandbox.records import Source
+from hubsync.sandbox.state import Portal
+from hubsync.sandbox.times import from_ms, to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A course: `steps` of (stage, status) in policy keys, "" = unchanged; the first is set at creation.
+
+    `then` is what the rep does after the last step but one: nothing, mail, or deal. `truth` = what is wrong with it.
+    """
+
+    name: str
+    share: float
+    steps: tuple[tuple[str, str], ...]
+    then: str = ""
+    truth: Truth | None = None
+
+
+def _wrong(name: str, share: float, playbook: str, answer: str, *steps: tuple[str, str], then: str = "") -> Path:
+    return Path(name, share, steps, then, Truth(name, playbook, answer))  # type: ignore[arg-type]
+
+
+START: Final = ("lead", "new")
+PATHS: Final = (
+    Path("attempting", 16, (START, ("mql", ""), ("", "attempting")), "mail"),
+    Path("connected", 10, (START, ("", "attempting"), ("", "connected"))),
+    Path("working", 12, (START, ("mql", ""), ("", "attempting"), ("", "working"))),
+    Path("sql_working", 10, (START, ("mql", ""), ("", "working"), ("sql", ""))),
+    Path("qualified", 4, (START, ("", "connected"), ("sql", ""), ("", "qualified"))),
+    Path("new", 3, (START, ("mql", ""))),
+    Path("nurture", 10, (START, ("", "connected"), ("", "nurture"))),
+    Path("disqualified", 10, (START, ("", "attempting"), ("", "disqualified"))),
+    Path("recycled", 2, (START, ("", "disqualified"), ("", "recycled"))),
+    Path("open_deal", 2, (START, ("", "connected"), ("opportunity", ""), ("", "converted")), "deal"),
+    Path("bad_timing", 3, (START, ("opportunity", ""), ("", "converted"), ("", "bad_timing"))),
+    Path("customer", 8, (START, ("opportunity", ""), ("customer", "customer"))),
+    _wrong("mql_without_status", 3, "A2", "correct", ("subscriber", ""), ("lead", ""), ("mql", "")),
+    _wrong("outreach_but_new", 1, "A3", "correct", START, ("mql", ""), then="mail"),
+    _wrong("qualified_below_sql", 1, "A9", "correct", START, ("mql", ""), ("", "qualified")),
+    _wrong("promoted_still_new", 2, "A10", "correct", START, ("sql", "")),
+    _wrong("converted_without_deal", 1, "C3", "propose", START, ("mql", ""), ("", "converted")),
+    _wrong("customer_attempting", 1, "C1", "report", START, ("customer", ""), ("", "attempting")),
+    _wrong("subscriber_new", 1, "C1", "propose", ("subscriber", ""), ("", "attempting"), ("", "new")),
+)
+"""Shares in percent. Every contact has an owner, and three to five entries in the history of the two properties."""
+
+
+class _Crowd:
+    """Makes contacts one after the other; everything that many share is made once."""
+
+    def __init__(self, portal: Portal, seed: int, owners: tuple[str, ...], companies: tuple[people.Firm, ...]) -> None:
+        self._portal = portal
+        self._rng = Random(f"{seed}:flat")
+        self._owners = owners
+        self._by_person = {owner: sources.person(portal, owner) for owner in owners}
+        self._by_workflow = sources.workflow()
+        self._by_import = sources.imported()
+        self._companies = [
+            (firm, [(name, people.slug(name)) for name in people.names(firm.locale, seed).last]) for firm in companies
+        ]
+        self._first = {firm.locale: people.names(firm.locale, seed).first for firm in companies}
+        self._paths = list(PATHS)
+        self._weights = list(accumulate(path.share for path in PATHS))
+
+    def one(self, number: int, created: int, now: int) -> tuple[str, Path]:
+        """One contact, created at `created` and led along its path until `now` (both ms)."""
+        rng = self._rng
+        path = rng.choices(self._paths, cum_weights=self._weights)[0]
+        owner = rng.choice(self._owners)
+        firm, names = rng.choice(self._companies)
+        last, local = rng.choice(names)
+        values = {
+            "firstname": rng.choice(self._first[firm.locale]),
+            "lastname": last,
+            "email": f"{local}.{number}@{firm.domain}",
+            "company": firm.name,
+            "country": firm.country,
+            "hubspot_owner_id": owner,
+            **_values(path.steps[0]),
+        }
+        contact = self._portal.create("contacts", values, source=self._by_import, at=created)
+        moments = sorted(rng.randrange(created + 1, now) for _ in path.steps)
+        for place, step in enumerate(path.steps[1:], 1):
+            source: Source = self._by_person[owner] if rng.random() < 0.6 else self._by_workflow
+            self._portal.update("contacts", contact, _values(step), source=source, at=moments[place - 1])
+        if path.then == "mail":
+            acts.rep_sends_email(self._portal, contact, owner, at=from_ms(moments[-1]))
+        elif path.then == "deal":
+            acts.create_deal(self._portal, contact, stage="qualifiedtobuy", owner=owner, at=from_ms(created + 1))
+        return contact, path
+
+
+def _values(step: tuple[str, str]) -> dict[str, str]:
+    stage, status = step
+    values = {"lifecyclestage": STAGES[stage]} if stage else {}
+    if status:
+        values["hs_lead_status"] = STATUSES[status]
+    return values
+
+
+def fill(portal: Portal, contacts: int, seed: int, days: int) -> Population:
+    """See `populate_flat`. The portal's own stage sync must be off."""
+    now: datetime = portal.clock.now()
+    since = now - timedelta(days=days)
+    staff = people.staff(seed, 12)
+    firms = people.firms(seed, min(max(contacts // 20, 3), 500))
+    furniture.define_stage(portal)
+    furniture.define_statuses(portal)
+    furniture.define_own_properties(portal)
+    offices = furniture.hire(portal, staff, seed, since)
+    companies = furniture.found_companies(portal, firms, since)
+    reps = tuple(owner for owner, person in zip(offices.owners, staff, strict=True) if person.role == "rep")
+    crowd = _Crowd(portal, seed, reps, firms)
+    start, end = to_ms(since), to_ms(now) - 60_000
+    made = [crowd.one(number, start + (end - start) * number // (contacts + 1), end) for number in range(contacts)]
+    return Population(
+        seed=seed,
+        days=days,
+        since=since,
+        offices=offices,
+        companies=companies,
+        contacts=tuple(contact for contact, _ in made),
+        truth={contact: path.truth for contact, path in made if path.truth is not None},
+        tidy={contact: path.name for contact, path in made if path.truth is None},
+        merged={},
+    )
