@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from hubsync.policy.changes import OpenTask
+
 RawEntry = Mapping[str, Any]
 """One entry of `propertiesWithHistory`: value, timestamp, sourceType, sourceId?, sourceLabel?, updatedByUserId?."""
 
@@ -59,6 +61,7 @@ class OurWrite:
     below: str
     effective_at: datetime
     rule: str
+    written_at: datetime
     restores: bool = False
 
 
@@ -67,7 +70,7 @@ class Contact:
     """A contact as read from HubSpot, with what the ledger knows of it.
 
     `properties` maps internal names to text or None; `history` maps internal names to entries, newest first.
-    `spent` holds the ledger keys (policy/causes.py) whose cause has fired. Treated as a value: never changed in place.
+    `spent` holds the ledger keys (policy/causes.py) whose cause has fired; `open_tasks` our tasks on it. Treated as a value: never changed in place.
     """
 
     id: str
@@ -77,3 +80,4 @@ class Contact:
     engagements: tuple[Engagement, ...] | None = None
     ours: tuple[OurWrite, ...] = ()
     spent: frozenset[str] = field(default_factory=frozenset)
+    open_tasks: tuple[OpenTask, ...] = ()

@@ -1,0 +1,166 @@
+"""Compiling what a rule does: `set`, `propose`, `create_task`, `finding` (design 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from hubsync.policy import facts
+from hubsync.policy.changes import Cause
+from hubsync.policy.instants import day_in, milliseconds
+from hubsync.policy.rules import Action, FindingAction, Resolve, SetAction, TaskAction
+from hubsync.policy.spec import ActionSpec, AfterCause, FactValue, TaskSpec, TemplateSpec
+from hubsync.policy.view import Missing, View
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.words import did_you_mean
+from hubsync.policy.worktime import Duration, parse_duration
+
+if TYPE_CHECKING:
+    from hubsync.policy.compile import Path, _Compiler
+
+KEYED = {"lead_status": STATUS, "lifecycle_stage": STAGE}
+"""The two facts that rules set by policy key, and their properties."""
+
+
+class ActionCompiler:
+    """Compiles the actions of one file's rules; `templates` are those of all files."""
+
+    def __init__(self, owner: _Compiler, templates: Mapping[str, TemplateSpec]) -> None:
+        self.owner = owner
+        self.templates = templates
+
+    def compile(self, specs: Sequence[ActionSpec], source: str, path: Path) -> tuple[list[Action], list[str], bool]:
+        """The actions the portal can take, the names of what it lacks for the others, and whether they only propose."""
+        found: list[Action] = []
+        lacking: list[str] = []
+        proposes = False
+        for number, spec in enumerate(specs):
+            where = (*path, number)
+            given = [name for name in ("set", "create_task", "propose", "finding") if getattr(spec, name) is not None]
+            if len(given) != 1:
+                self.owner.report(source, where, "an action is exactly one of set, create_task, propose, finding")
+                continue
+            if spec.set is not None or spec.propose is not None:
+                proposes = proposes or spec.propose is not None
+                values = spec.set if spec.set is not None else spec.propose or {}
+                sets, missing = self.sets(values, source, (*where, given[0]))
+                found += sets
+                lacking += missing
+            elif spec.create_task is not None:
+                task = self._task(spec.create_task, source, (*where, "create_task"))
+                if task is not None:
+                    found.append(task)
+            elif spec.finding is not None:
+                text = spec.finding if isinstance(spec.finding, str) else spec.finding.message
+                found.append(FindingAction(text))
+        return found, lacking, proposes
+
+    def sets(self, values: Mapping[str, Any], source: str, path: Path) -> tuple[list[SetAction], list[str]]:
+        """The properties to set, and the names of what the portal lacks for the rest."""
+        found: list[SetAction] = []
+        lacking: list[str] = []
+        if not values:
+            self.owner.report(source, path, "names nothing to set")
+        for name, value in values.items():
+            where = (*path, name)
+            if name in KEYED:
+                resolve, missing = self._keyed(name, value, source, where)
+            elif name in facts.FACTS:
+                self.owner.report(source, where, f'"{name}" is a fact, not a property that can be set')
+                continue
+            elif not self.owner.schema.has(name):
+                resolve, missing = None, f"property {name}"
+            else:
+                resolve, missing = self._plain(name, value, source, where), None
+            if missing:
+                lacking.append(missing)
+            elif resolve is not None:
+                found.append(SetAction(KEYED.get(name, name), resolve))
+        return found, lacking
+
+    def _keyed(self, name: str, value: Any, source: str, path: Path) -> tuple[Resolve | None, str | None]:
+        is_status = name == "lead_status"
+        terms = self.owner.statuses if is_status else self.owner.stages
+        table: Mapping[str, Any] = self.owner.files.portal.statuses if is_status else self.owner.files.portal.stages
+        what = "Lead status" if is_status else "Lifecycle stage"
+        if not isinstance(value, str):
+            self.owner.report(source, path, f"a {what} of portal.yaml is needed")
+            return None, None
+        key = self.owner.names.get(value, value)
+        if key == "none":
+            return _constant(""), None
+        if key not in table:
+            self.owner.report(
+                source, path, f'"{value}" is no {what} of portal.yaml{did_you_mean(value, [*table, *self.owner.names])}'
+            )
+            return None, None
+        if key not in terms.by_key:
+            return None, f'{what} "{key}"'
+        return _constant(terms.value(key)), None
+
+    def _plain(self, name: str, value: Any, source: str, path: Path) -> Resolve | None:
+        shape = self.owner.schema.properties.get(name)
+        if isinstance(value, str):
+            if shape is not None and shape.options and value not in shape.options:
+                self.owner.report(
+                    source, path, f'"{value}" is not an option of {name}{did_you_mean(value, shape.options)}'
+                )
+                return None
+            return _constant(value)
+        try:
+            if isinstance(value, dict) and "fact" in value:
+                return self._fact(FactValue.model_validate(value).fact, source, path)
+            if isinstance(value, dict) and "after_cause" in value:
+                duration = self.duration(AfterCause.model_validate(value).after_cause, source, (*path, "after_cause"))
+                return _after_cause(duration, shape.type if shape else "date") if duration else None
+        except ValidationError:
+            pass
+        self.owner.report(source, path, "write a value, {fact: name} or {after_cause: duration}")
+        return None
+
+    def _fact(self, name: str, source: str, path: Path) -> Resolve | None:
+        if name not in facts.FACTS:
+            self.owner.report(source, (*path, "fact"), f'"{name}" is no fact{did_you_mean(name, facts.FACTS)}')
+            return None
+        get = facts.FACTS[name].get
+
+        def resolve(view: View, _cause: Cause) -> str | Missing | None:
+            value = get(view)
+            return value if value is None or isinstance(value, Missing) else str(value)
+
+        return resolve
+
+    def _task(self, spec: TaskSpec, source: str, path: Path) -> TaskAction | None:
+        template = self.templates.get(spec.template)
+        if template is None:
+            known = did_you_mean(spec.template, self.templates)
+            self.owner.report(source, (*path, "template"), f'"{spec.template}" is no task template{known}')
+            return None
+        due = self.duration(spec.due.after_cause, source, (*path, "due", "after_cause"))
+        if due is None:
+            return None
+        return TaskAction(spec.template, template.subject, template.body, template.priority, due)
+
+    def duration(self, text: str, source: str, path: Path) -> Duration | None:
+        """A duration, or None with a fault reported."""
+        try:
+            return parse_duration(text)
+        except ValueError as error:
+            self.owner.report(source, path, str(error))
+            return None
+
+
+def _constant(value: str) -> Resolve:
+    return lambda _view, _cause: value
+
+
+def _after_cause(duration: Duration, kind: str) -> Resolve:
+    def resolve(view: View, cause: Cause) -> str:
+        moment = duration.after(cause.at, view.policy.calendar, view.policy.zone)
+        if kind == "datetime":
+            return str(milliseconds(moment))
+        return day_in(moment, view.policy.zone.key).isoformat()
+
+    return resolve

@@ -1,0 +1,122 @@
+"""Causes: what made a rule hold, when, and under which key it is remembered (design 1 "A cause fires once", playbook T11).
+
+A cause's moment decides freshness, the backlog (B1) and which of several rules wins; its key is the same however often
+the contact is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hubsync.policy.changes import Cause
+from hubsync.policy.deals import DealSummary, Milestone
+from hubsync.policy.facts import outreaches
+from hubsync.policy.instants import milliseconds
+from hubsync.policy.view import Missing, View
+from hubsync.policy.vocabulary import STAGE, STATUS
+
+Source = Callable[[View], Cause | Missing | None]
+
+
+def _entered(name: str, kind: str) -> Source:
+    def cause(view: View) -> Cause | Missing | None:
+        at = view.entered(name)
+        return at if isinstance(at, Missing) else Cause(kind, at, f"{kind}:{milliseconds(at)}")
+
+    return cause
+
+
+def _first_rep_outreach(view: View) -> Cause | Missing | None:
+    found = outreaches(view)
+    if isinstance(found, Missing):
+        return found
+    begins = view.cycle()
+    if isinstance(begins, Missing):
+        return begins
+    if not found:
+        return None
+    # Once per cycle (D6): an older mail that is logged later is no new cause.
+    return Cause("first_rep_outreach", found[0].at, f"first_rep_outreach:{milliseconds(begins)}", found[0].id)
+
+
+def _deal(kind: str, pick: Callable[[DealSummary], Milestone | None]) -> Source:
+    def cause(view: View) -> Cause | Missing | None:
+        summary = view.deals()
+        if isinstance(summary, Missing):
+            return summary
+        mark = pick(summary)
+        return Cause(kind, mark.at, f"{kind}:{mark.deal}:{milliseconds(mark.at)}", mark.deal) if mark else None
+
+    return cause
+
+
+def _churn(view: View) -> Cause | Missing | None:
+    if view.policy.churn is None:
+        return None
+    name = view.policy.churn[0]
+    at = view.entered(name)
+    return at if isinstance(at, Missing) else Cause("churn", at, f"churn:{milliseconds(at)}")
+
+
+_status_entered = _entered(STATUS, "lead_status_entered")
+_stage_entered = _entered(STAGE, "lifecycle_stage_entered")
+_deal_opened = _deal("deal_opened", lambda d: d.opened)
+
+CAUSES: dict[str, tuple[Source, str]] = {
+    "lead_status_entered": (_status_entered, "the present Lead status was entered"),
+    "lifecycle_stage_entered": (_stage_entered, "the present Lifecycle stage was entered"),
+    "first_rep_outreach": (_first_rep_outreach, "a rep reached out for the first time in this cycle"),
+    "deal_opened": (_deal_opened, "the newest open deal was opened"),
+    "last_deal_won": (_deal("last_deal_won", lambda d: d.last_won), "a deal was won"),
+    "last_deal_lost": (_deal("last_deal_lost", lambda d: d.last_lost), "a deal was lost"),
+    "churn": (_churn, "the portal marked the customer as lost"),
+}
+"""Every cause a rule may name, with its meaning."""
+
+
+def later_of(*sources: Source) -> Source:
+    """The later of several causes; those that don't exist are passed over."""
+
+    def cause(view: View) -> Cause | Missing | None:
+        found: list[Cause] = []
+        for source in sources:
+            one = source(view)
+            if isinstance(one, Missing):
+                return one
+            if one is not None:
+                found.append(one)
+        return max(found, key=lambda c: (c.at, c.key), default=None)
+
+    return cause
+
+
+def stage_or_opening(with_open_deal: bool) -> Source:
+    """The cause of a cell that writes the status (C2): the stage's entry, or the deal's opening where that is later."""
+    return later_of(_stage_entered, _deal_opened) if with_open_deal else _stage_entered
+
+
+def combination_entered() -> Source:
+    """When the combination of status and stage came about: for findings that only report."""
+    return later_of(_status_entered, _stage_entered)
+
+
+def once_per_deal(source: Source) -> Source:
+    """The same cause, remembered once per open deal (`once_per: deal`)."""
+
+    def cause(view: View) -> Cause | Missing | None:
+        found = source(view)
+        if found is None or isinstance(found, Missing):
+            return found
+        summary = view.deals()
+        if isinstance(summary, Missing):
+            return summary
+        if summary.opened is None:
+            return found
+        return Cause(found.kind, found.at, f"deal:{summary.opened.deal}", found.id)
+
+    return cause
+
+
+def ledger_key(rule: str, cause: Cause, target: str) -> str:
+    """The key under which a fired cause is spent for one target: a property name or a task template (design 1)."""
+    return f"{rule}|{cause.key}|{target}"

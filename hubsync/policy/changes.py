@@ -1,0 +1,138 @@
+"""What a decision may ask for: values to set, tasks to create or withdraw, findings to show. Plain values, nothing acts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a rule fires now. `key` identifies it: a cause fires once per contact, rule and target (design 1).
+
+    `id` names the object behind it (an e-mail, a deal), None for an entry in the contact's own history.
+    """
+
+    kind: str
+    at: datetime
+    key: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetProperty:
+    """Set a contact property. `old` and `new` are HubSpot's internal values, "" for empty."""
+
+    property: str
+    old: str
+    new: str
+    rule: str
+    playbook: str
+    cause: Cause
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTask:
+    """Create a task on the contact. `owner` is an owner id, `due` the cause's moment plus the allowance (T11)."""
+
+    template: str
+    subject: str
+    body: str
+    owner: str | None
+    due: datetime
+    priority: str
+    rule: str
+    playbook: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTask:
+    """A hubsync task on the contact that is not completed, as the ledger knows it and as HubSpot shows it now.
+
+    `untouched` says that it was not started and that subject, body, due date and owner are as written.
+    """
+
+    write_id: int
+    task_id: str
+    rule: str
+    template: str
+    cause_key: str
+    untouched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTask:
+    """Delete an untouched task whose reason is gone (T11)."""
+
+    task: OpenTask
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A rule that lost to a later cause (or lies before it): its cause is spent without a write."""
+
+    rule: str
+    playbook: str
+    cause: Cause
+    target: str
+    value: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two rules that want different values for one property at the same moment: shown, never written."""
+
+    property: str
+    wants: tuple[tuple[str, str], ...]
+    """(rule, value) of each."""
+    at: datetime
+
+
+CORRECT, PROPOSE, REPORT, PORTAL = "correct", "propose", "report", "portal"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something an audit shows. `fix` is (property, from, to) in HubSpot's values, None where there is nothing to set."""
+
+    kind: str
+    rule: str
+    playbook: str
+    message: str
+    backlog: bool
+    fix: tuple[str, str, str] | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """All that follows from one contact's state at one moment.
+
+    `changes` are to be written now; `findings` hold proposals, reports and the backlog; `waiting` is when a value that
+    just changed may be judged (D7); `look_again` the earliest moment the answer changes by itself; `needs` the mask of
+    dear facts that must be read before the rest can be trusted (then everything else is empty).
+    """
+
+    changes: tuple[SetProperty, ...] = ()
+    tasks: tuple[CreateTask, ...] = ()
+    withdrawn: tuple[WithdrawTask, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    superseded: tuple[Superseded, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    held: tuple[CreateTask, ...] = ()
+    """Tasks that wait because an older one was edited by a person (T11)."""
+    waiting: datetime | None = None
+    look_again: datetime | None = None
+    needs: int = 0
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.changes or self.tasks or self.withdrawn)
+
+
+NOTHING = Decision()

@@ -1,0 +1,296 @@
+"""Conditions in the words of HubSpot's list filters, compiled once to closures.
+
+A test answers an int: 1 holds, 0 does not, negative = not known until the facts in the mask `-answer` are read.
+Negative operators hold for empty values, as in HubSpot's lists (design 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from hubsync.policy import facts
+from hubsync.policy.facts import MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
+from hubsync.policy.instants import parse_instant
+from hubsync.policy.view import Missing, View
+from hubsync.policy.vocabulary import Terms
+from hubsync.policy.worktime import Duration, parse_duration
+
+Test = Callable[[View], int]
+Flip = Callable[[View], datetime | None]
+
+
+class Fault(ValueError):
+    """An operand that can't be used: what is wrong and what to write instead. `path` leads to it inside the condition."""
+
+
+class Words(Protocol):
+    """What conditions need to know of the policy while they are compiled."""
+
+    @property
+    def statuses(self) -> Terms:
+        """The statuses that policy and portal know."""
+
+    @property
+    def stages(self) -> Terms:
+        """The stages that policy and portal know."""
+
+    @property
+    def lists(self) -> Mapping[str, tuple[str, ...]]:
+        """Named lists of portal.yaml."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Named statuses and stages of portal.yaml."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One fact, one operator, one operand. `flip` tells when a condition on time changes by itself."""
+
+    fact: Fact
+    operator: str
+    operand: Any
+    test: Test
+    flip: Flip | None = None
+
+    @property
+    def text(self) -> str:
+        """The condition as it stands in the rule file."""
+        operand = self.operand if isinstance(self.operand, str) else ", ".join(map(str, self.operand))
+        return f"{self.fact.name} {self.operator.replace('_', ' ')} {operand}".rstrip()
+
+
+Value = Any
+Holds = Callable[[Value], bool]
+
+
+def _test(fact: Fact, holds: Holds) -> Test:
+    get = fact.get
+
+    def test(view: View) -> int:
+        value = get(view)
+        if value.__class__ is Missing:
+            return -int(value.mask)
+        return 1 if holds(value) else 0
+
+    return test
+
+
+def _number(operand: Any) -> float:
+    try:
+        return float(operand)
+    except (TypeError, ValueError):
+        raise Fault(f'"{operand}" is not a number') from None
+
+
+def _as_number(value: Value) -> float | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _moment(operand: Any) -> datetime:
+    try:
+        return parse_instant(str(operand))
+    except ValueError:
+        raise Fault(f'"{operand}" is not a date; write it as 2026-03-31 or 2026-03-31T09:00:00Z') from None
+
+
+def _duration(operand: Any) -> Duration:
+    try:
+        return parse_duration(str(operand))
+    except ValueError as error:
+        raise Fault(str(error)) from None
+
+
+def _texts(operand: Any, words: Words) -> list[str]:
+    if isinstance(operand, str):
+        if operand in words.lists:
+            return list(words.lists[operand])
+        raise Fault(f'"{operand}" is not a list; write [{operand}], or the name of a list from portal.yaml')
+    if not isinstance(operand, Sequence) or not operand or not all(isinstance(o, str) for o in operand):
+        raise Fault("a list of values is needed, such as [a, b]")
+    return list(operand)
+
+
+def _keys(fact: Fact, names: Sequence[str], words: Words) -> frozenset[str | None]:
+    """Policy keys, with those that behave like them; `none` stands for empty."""
+    terms = words.statuses if fact.kind == STATUS_KEYS else words.stages
+    keys = [words.names.get(n, n) for n in names]
+    found: set[str | None] = set(terms.alike(k for k in keys if k != "none"))
+    if "none" in keys:
+        found.add(None)
+    return frozenset(found)
+
+
+def _is_any_of(fact: Fact, operand: Any, words: Words) -> Holds:
+    names = [operand] if isinstance(operand, str) and operand not in words.lists else _texts(operand, words)
+    if fact.kind in {STATUS_KEYS, STAGE_KEYS}:
+        keys = _keys(fact, names, words)
+        return lambda value: value in keys
+    if fact.kind == facts.NUMBER:
+        numbers = {_number(n) for n in names}
+        return lambda value: _as_number(value) in numbers
+    wanted = frozenset(n.casefold() for n in names)
+    if "none" in wanted:
+        return lambda value: value is None or str(value).casefold() in wanted
+    return lambda value: value is not None and str(value).casefold() in wanted
+
+
+def _not(holds: Holds) -> Holds:
+    return lambda value: not holds(value)
+
+
+def _compare(fact: Fact, operand: Any, words: Words, meets: Callable[[Any, Any], bool]) -> Holds:
+    if fact.kind == STAGE_KEYS:
+        order = words.stages.order(words.names.get(operand, operand))
+        if order is None:
+            return lambda _value: False
+        position = words.stages.order
+        return lambda value: (mine := position(value)) is not None and meets(mine, order)
+    limit = _number(operand)
+    return lambda value: (mine := _as_number(value)) is not None and meets(mine, limit)
+
+
+def _between(fact: Fact, operand: Any, _words: Words) -> Holds:
+    if not isinstance(operand, Sequence) or isinstance(operand, str) or len(operand) != 2:
+        raise Fault("is_between takes two values, such as [1, 10]; both ends count")
+    if fact.kind == MOMENT:
+        first, last = _moment(operand[0]), _moment(operand[1])
+        return lambda value: value is not None and first <= value <= last
+    low, high = _number(operand[0]), _number(operand[1])
+    return lambda value: (mine := _as_number(value)) is not None and low <= mine <= high
+
+
+def _contains(_fact: Fact, operand: Any, words: Words) -> Holds:
+    needles = [t.casefold() for t in ([operand] if isinstance(operand, str) else _texts(operand, words))]
+    return lambda value: value is not None and any(n in str(value).casefold() for n in needles)
+
+
+def _known(_fact: Fact, operand: Any, _words: Words) -> Holds:
+    if operand not in {"true", "false"}:
+        raise Fault('is_known and is_unknown take "true"')
+    wanted = operand == "true"
+    return lambda value: (value is not None) == wanted
+
+
+Build = Callable[[Fact, Any, Words], Holds]
+
+OPERATORS: dict[str, tuple[Build, str]] = {
+    "is": (_is_any_of, "has this value (text without regard to case)"),
+    "is_not": (lambda f, o, w: _not(_is_any_of(f, o, w)), "has another value, or none"),
+    "is_any_of": (_is_any_of, "has one of these values; `none` stands for empty"),
+    "is_none_of": (lambda f, o, w: _not(_is_any_of(f, o, w)), "has none of these values; empty holds"),
+    "is_known": (_known, "has a value"),
+    "is_unknown": (lambda f, o, w: _not(_known(f, o, w)), "has no value"),
+    "is_more_than": (lambda f, o, w: _compare(f, o, w, lambda a, b: a > b), "is a greater number"),
+    "is_less_than": (lambda f, o, w: _compare(f, o, w, lambda a, b: a < b), "is a smaller number"),
+    "is_at_least": (lambda f, o, w: _compare(f, o, w, lambda a, b: a >= b), "is this number or stage, or beyond"),
+    "is_at_most": (lambda f, o, w: _compare(f, o, w, lambda a, b: a <= b), "is this number or stage, or before"),
+    "is_below": (lambda f, o, w: _compare(f, o, w, lambda a, b: a < b), "is an earlier stage"),
+    "is_above": (lambda f, o, w: _compare(f, o, w, lambda a, b: a > b), "is a later stage"),
+    "is_between": (_between, "lies between two numbers or dates, ends included"),
+    "contains_any_of": (_contains, "contains one of these texts"),
+    "contains_none_of": (lambda f, o, w: _not(_contains(f, o, w)), "contains none of these texts; empty holds"),
+}
+"""Operators whose answer stays until a value changes."""
+
+TIME_OPERATORS: dict[str, str] = {
+    "is_before": "is an earlier moment",
+    "is_after": "is a later moment",
+    "is_more_than_ago": "lies further back than a duration, calendar or business",
+    "is_less_than_ago": "lies back, but not so far",
+    "is_more_than_from_now": "lies further ahead than a duration",
+    "is_less_than_from_now": "lies ahead, but not so far",
+}
+"""Operators on moments; those with a duration change by themselves as time passes."""
+
+ALL_OPERATORS: dict[str, str] = {name: says for name, (_, says) in OPERATORS.items()} | TIME_OPERATORS
+
+
+def compile_condition(name: str, operator: str, operand: Any, words: Words) -> Condition:
+    """Compile `name: {operator: operand}`. Raises Fault, without position, for an operand that can't be used."""
+    if operator in TIME_OPERATORS:
+        return _compile_time(facts.moment_fact(facts.fact(name)), operator, operand)
+    fact = facts.fact(name)
+    build, _ = OPERATORS[operator]
+    if operator == "is_between" and isinstance(operand, Sequence) and operand and not _is_numeric(operand[0]):
+        fact = facts.moment_fact(fact)
+    test = _test(fact, build(fact, operand, words))
+    if fact.name == "lifecycle_stage_before" and operator in {"is_above", "is_at_least"}:
+        test = _only_if_ever_in(test, operator, operand, words)
+    return Condition(fact, operator, operand, test)
+
+
+def _is_numeric(text: Any) -> bool:
+    return _as_number(text) is not None
+
+
+def _only_if_ever_in(test: Test, operator: str, operand: Any, words: Words) -> Test:
+    """Ask history only if HubSpot's stage dates say the contact ever was in such a stage (hubspot-api 3.2).
+
+    The dates are a cheap necessary condition, never the answer.
+    """
+    least = words.stages.order(words.names.get(operand, operand))
+    if least is None:
+        return test
+    later = [
+        t.value
+        for t in words.stages.terms
+        if t.order is not None and (t.order > least or (t.order == least and operator == "is_at_least"))
+    ]
+    dates = [f"hs_v2_date_entered_{v}" for v in later] + [f"hs_lifecyclestage_{v}_date" for v in later]
+
+    def cheap_first(view: View) -> int:
+        get = view.properties.get
+        if view.policy.dates_stages and not any(map(get, dates)):
+            return 0
+        return test(view)
+
+    return cheap_first
+
+
+def _compile_time(fact: Fact, operator: str, operand: Any) -> Condition:
+    if operator in {"is_before", "is_after"}:
+        moment = _moment(operand)
+        earlier = operator == "is_before"
+        return Condition(
+            fact,
+            operator,
+            operand,
+            _test(fact, lambda value: value is not None and (value < moment if earlier else value > moment)),
+        )
+    duration = _duration(operand)
+    ahead = operator.endswith("from_now")
+    more = operator.startswith("is_more")
+
+    def edge(view: View, value: datetime) -> datetime:
+        """The moment at which the condition changes by itself."""
+        calendar, zone = view.policy.calendar, view.policy.zone
+        return duration.before(value, calendar, zone) if ahead else duration.after(value, calendar, zone)
+
+    def test(view: View) -> int:
+        value = fact.get(view)
+        if value.__class__ is Missing:
+            return -int(value.mask)
+        if value is None:
+            return 0
+        passed = edge(view, value) <= view.now
+        if ahead:
+            return int(not passed if more else passed and value > view.now)
+        return int(passed if more else not passed and value <= view.now)
+
+    def flip(view: View) -> datetime | None:
+        value = fact.get(view)
+        if value is None or value.__class__ is Missing:
+            return None
+        moments = [m for m in (edge(view, value), value) if m > view.now]
+        return min(moments, default=None)
+
+    return Condition(fact, operator, operand, test, flip)

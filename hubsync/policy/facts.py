@@ -1,0 +1,239 @@
+"""The facts a rule may ask. Any other name is a contact property by its HubSpot name.
+
+A getter takes the `View` and answers a value (text, number, datetime, None) or `Missing`. Cheap facts come from the
+contact's properties; dear ones hang on history, deals or engagements and are fetched only when a rule hangs on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hubsync.policy.contact import Engagement
+from hubsync.policy.deals import DealSummary, Milestone
+from hubsync.policy.instants import instant_or_none
+from hubsync.policy.timeline import WRITER_KINDS
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
+from hubsync.policy.vocabulary import STAGE, STATUS
+
+Getter = Callable[[View], Any]
+
+STATUS_KEYS, STAGE_KEYS, TEXT, NUMBER, MOMENT = "status", "stage", "text", "number", "moment"
+
+NOT_SENT = frozenset({"BOUNCED", "FAILED", "SCHEDULED", "SENDING", "DRAFT"})
+"""E-mail states in which nothing reached the lead (hubspot-api 5.1); None, as on logged mail, counts as sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact: how to get it, what kind of value it is, and what reading it may cost (`mask`, 0 = nothing)."""
+
+    name: str
+    get: Getter
+    kind: str
+    mask: int
+    says: str
+    property: str | None = None
+    """The property whose quiet time (D7) the fact shares."""
+
+
+def is_rep_outreach(mark: Engagement, owner_emails: frozenset[str]) -> bool:
+    """Whether a rep reached out one to one (A3): a sent e-mail, an outbound call, a logged message, with somebody behind it.
+
+    Marketing e-mail is no engagement object; an engagement without an owner, a user or an owner's address is an
+    integration's log, not a rep's work.
+    """
+    get = mark.properties.get
+    somebody = bool(
+        get("hubspot_owner_id")
+        or get("hs_created_by_user_id")
+        or (get("hs_email_from_email") or "").casefold() in owner_emails
+    )
+    if not somebody:
+        return False
+    if mark.kind == "emails":
+        return get("hs_email_direction") == "EMAIL" and (get("hs_email_status") or "SENT") not in NOT_SENT
+    if mark.kind == "calls":
+        return (get("hs_call_direction") or "OUTBOUND") == "OUTBOUND" and (get("hs_call_status") or "") not in {
+            "QUEUED",
+            "CANCELED",
+            "FAILED",
+        }
+    return mark.kind == "communications"
+
+
+def outreaches(view: View) -> list[Engagement] | Missing:
+    """The rep outreaches of the present cycle, oldest first."""
+    marks = view.engagements()
+    if isinstance(marks, Missing):
+        return marks
+    found = [m for m in marks if m.at <= view.now and is_rep_outreach(m, view.policy.owner_emails)]
+    if not found:
+        return []
+    begins = view.cycle()
+    if isinstance(begins, Missing):
+        return begins
+    return sorted((m for m in found if m.at >= begins), key=lambda m: (m.at, m.id))
+
+
+def _first_outreach(view: View) -> Any:
+    found = outreaches(view)
+    return found if isinstance(found, Missing) else (found[0].at if found else None)
+
+
+def _last_outreach(view: View) -> Any:
+    found = outreaches(view)
+    return found if isinstance(found, Missing) else (found[-1].at if found else None)
+
+
+def _attempts(view: View) -> Any:
+    found = outreaches(view)
+    return found if isinstance(found, Missing) else len(found)
+
+
+def _status_key(view: View) -> str | None:
+    return view.policy.statuses.key(view.status)
+
+
+def _stage_key(view: View) -> str | None:
+    return view.policy.stages.key(view.stage)
+
+
+def _status_before(view: View) -> Any:
+    value = view.previous(STATUS)
+    return value if isinstance(value, Missing) else view.policy.statuses.key(value)
+
+
+def _stage_before(view: View) -> Any:
+    value = view.previous(STAGE)
+    return value if isinstance(value, Missing) else view.policy.stages.key(value)
+
+
+def _deal(read: Callable[[DealSummary], Any]) -> Getter:
+    def get(view: View) -> Any:
+        summary = view.deals()
+        return summary if isinstance(summary, Missing) else read(summary)
+
+    return get
+
+
+def _at(mark: Milestone | None) -> Any:
+    return mark.at if mark else None
+
+
+def _covers(view: View) -> Any:
+    """A7's setting `contacts`: with_status wants a Lead status, primary and labelled a mark on the association."""
+    summary = view.deals()
+    if isinstance(summary, Missing):
+        return summary
+    wanted = summary.covered and (view.policy.deals.contacts != "with_status" or bool(view.status))
+    return "true" if wanted else "false"
+
+
+def _email_domain(view: View) -> str | None:
+    email = view.properties.get("email")
+    return email.rpartition("@")[2].casefold() if email and "@" in email else None
+
+
+def _created_by(view: View) -> Any:
+    """Who made the contact: by `hs_object_source`, else by the source of its first Lifecycle stage."""
+    source = view.properties.get("hs_object_source")
+    if source:
+        exact = view.policy.writers.get(f"{source}:{view.properties.get('hs_object_source_id')}")
+        return exact or view.policy.writers.get(source, "person")
+    line = view.line(STAGE)
+    if isinstance(line, Missing):
+        return line
+    return line[0].by if line else None
+
+
+def _churned(view: View) -> bool:
+    churn = view.policy.churn
+    return bool(churn) and view.properties.get(churn[0]) in churn[1] if churn else False
+
+
+def property_fact(name: str) -> Fact:
+    """The fact of a contact property, its text as HubSpot holds it."""
+
+    def get(view: View) -> str | None:
+        return view.properties.get(name) or None
+
+    return Fact(name, get, TEXT, 0, "a contact property", None)
+
+
+def moment_fact(fact: Fact) -> Fact:
+    """The same fact read as a moment, for conditions on time; None where the value is no moment."""
+    if fact.kind == MOMENT:
+        return fact
+    inner = fact.get
+    return Fact(fact.name, lambda view: instant_or_none(inner(view)), MOMENT, fact.mask, fact.says, fact.property)
+
+
+_FACTS = (
+    Fact("lead_status", _status_key, STATUS_KEYS, 0, "the Lead status as a policy key", STATUS),
+    Fact("lifecycle_stage", _stage_key, STAGE_KEYS, 0, "the Lifecycle stage as a policy key", STAGE),
+    Fact(
+        "lead_status_entered", lambda v: v.entered(STATUS), MOMENT, HISTORY, "when the Lead status was entered", STATUS
+    ),
+    Fact("lifecycle_stage_entered", lambda v: v.entered(STAGE), MOMENT, HISTORY, "when the stage was entered", STAGE),
+    Fact(
+        "lead_status_by",
+        lambda v: v.author(STATUS),
+        TEXT,
+        HISTORY,
+        f"who set the Lead status: {', '.join(WRITER_KINDS)} or hubsync",
+        STATUS,
+    ),
+    Fact("lifecycle_stage_by", lambda v: v.author(STAGE), TEXT, HISTORY, "who set the stage", STAGE),
+    Fact("lead_status_before", _status_before, STATUS_KEYS, HISTORY, "the Lead status before this one", STATUS),
+    Fact("lifecycle_stage_before", _stage_before, STAGE_KEYS, HISTORY, "the stage before this one", STAGE),
+    Fact("cycle_started", lambda v: v.cycle(), MOMENT, HISTORY, "when the present work cycle began (D6)"),
+    Fact(
+        "first_rep_outreach",
+        _first_outreach,
+        MOMENT,
+        HISTORY | ENGAGEMENTS,
+        "a rep's first one-to-one e-mail, outbound call or message in the cycle",
+    ),
+    Fact("last_rep_outreach", _last_outreach, MOMENT, HISTORY | ENGAGEMENTS, "the last such outreach in the cycle"),
+    Fact("attempts", _attempts, NUMBER, HISTORY | ENGAGEMENTS, "how many such outreaches in the cycle"),
+    Fact("open_deals", _deal(lambda d: d.open), NUMBER, DEALS, "how many of the contact's deals are open"),
+    Fact("won_deals", _deal(lambda d: d.won), NUMBER, DEALS, "how many are won"),
+    Fact("lost_deals", _deal(lambda d: d.lost), NUMBER, DEALS, "how many are lost"),
+    Fact("deal_opened", _deal(lambda d: _at(d.opened)), MOMENT, DEALS, "when the newest open deal was opened"),
+    Fact("last_deal_won", _deal(lambda d: _at(d.last_won)), MOMENT, DEALS, "when a deal was last won"),
+    Fact("last_deal_lost", _deal(lambda d: _at(d.last_lost)), MOMENT, DEALS, "when a deal was last lost"),
+    Fact(
+        "loss_category", _deal(lambda d: d.loss_category), TEXT, DEALS, "why the last lost deal was lost (portal.yaml)"
+    ),
+    Fact(
+        "deal_covers_contact",
+        _covers,
+        TEXT,
+        DEALS,
+        "whether an open deal speaks for this contact (A7's setting `contacts`)",
+    ),
+    Fact("owner", lambda v: v.properties.get("hubspot_owner_id") or None, TEXT, 0, "the contact owner's id"),
+    Fact("email_domain", _email_domain, TEXT, 0, "the part of the e-mail address after the @"),
+    Fact("created_by", _created_by, TEXT, 0, "who created the contact: a writer kind"),
+    Fact(
+        "churned",
+        lambda v: "true" if _churned(v) else "false",
+        TEXT,
+        0,
+        "whether the portal marks the customer as lost (C6)",
+    ),
+)
+
+FACTS: dict[str, Fact] = {fact.name: fact for fact in _FACTS}
+
+
+def fact(name: str) -> Fact:
+    """The named fact, else the contact property of that name."""
+    return FACTS.get(name) or property_fact(name)
+
+
+def documented() -> Iterator[Fact]:
+    """Every fact that is not a plain property, for the rule reference."""
+    yield from _FACTS

@@ -1,0 +1,236 @@
+"""The matrix of Lead status and Lifecycle stage (playbook C1–C4): each cell that doesn't fit becomes a rule.
+
+A cell that writes the status has the stage's entry (or the deal's opening, if later) as its cause, one that writes
+the stage the status's entry, so that a person's later choice wins (C2). That no cell is forgotten is checked here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hubsync.policy import causes
+from hubsync.policy.actions import KEYED, ActionCompiler
+from hubsync.policy.causes import Source
+from hubsync.policy.rules import AUTO, PROPOSE, REPORT, Action, FindingAction, Rule, SetAction
+from hubsync.policy.spec import CellSpec, MatrixRowSpec, MatrixSpec
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.words import did_you_mean
+
+if TYPE_CHECKING:
+    from hubsync.policy.compile import Path, _Compiler
+
+MATRIX = "matrix.yaml"
+NONE = "none"
+DEALS_OPEN = {"open_deals": {"is_more_than": "0"}}
+ASK_DEAL: tuple[tuple[str, dict[str, Any], str, dict[str, Any]], ...] = (
+    ("open", DEALS_OPEN, AUTO, {"lifecycle_stage": "opportunity"}),
+    (
+        "lost",
+        {
+            "open_deals": {"is": "0"},
+            "won_deals": {"is": "0"},
+            "lost_deals": {"is_more_than": "0"},
+            "loss_category": {"is_none_of": ["competitor", "wrong_fit"]},
+        },
+        AUTO,
+        {"lead_status": "bad_timing"},
+    ),
+    (
+        "unfit",
+        {
+            "open_deals": {"is": "0"},
+            "won_deals": {"is": "0"},
+            "lost_deals": {"is_more_than": "0"},
+            "loss_category": {"is_any_of": ["competitor", "wrong_fit"]},
+        },
+        AUTO,
+        {"lead_status": "disqualified"},
+    ),
+    (
+        "won",
+        {"open_deals": {"is": "0"}, "won_deals": {"is_more_than": "0"}},
+        PROPOSE,
+        {"lifecycle_stage": "customer"},
+    ),
+    (
+        "none",
+        {"open_deals": {"is": "0"}, "won_deals": {"is": "0"}, "lost_deals": {"is": "0"}},
+        PROPOSE,
+        {"lead_status": "working"},
+    ),
+)
+"""What `ask_deal` answers (C3): by what the contact's deals say, the mode and the value."""
+
+
+def compile_matrix(owner: _Compiler, spec: MatrixSpec, quiet: timedelta) -> list[Rule]:
+    """The rules of all cells that don't fit; a cell that is missing or stands twice is a fault."""
+    return list(_Matrix(owner, quiet).rules(spec))
+
+
+class _Matrix:
+    def __init__(self, owner: _Compiler, quiet: timedelta) -> None:
+        self.owner = owner
+        self.quiet = quiet
+        self.actions = ActionCompiler(owner, {})
+        self.statuses = (NONE, *(k for k, s in owner.files.portal.statuses.items() if s.like is None))
+
+    def rules(self, spec: MatrixSpec) -> Iterator[Rule]:
+        covered: dict[str, list[str]] = {}
+        for number, row in enumerate(spec.matrix):
+            path: Path = ("matrix", number)
+            stages = self._stages(row, path)
+            side = self._side(row, path)
+            for stage in stages:
+                covered.setdefault(stage, []).append(side)
+            yield from self._row(row, stages, side, path)
+        roots = [NONE, *(k for k, s in self.owner.files.portal.stages.items() if s.like is None and not s.aside)]
+        for stage in roots:
+            sides = sorted(covered.get(stage, []))
+            if sides not in (["any"], ["open", "without"]):
+                what = "has no row" if not sides else f"has rows that overlap or leave a gap ({', '.join(sides)})"
+                self.owner.report(
+                    MATRIX,
+                    ("matrix",),
+                    f'Lifecycle stage "{stage}" {what}; each stage needs one row, or one with open_deals and one without',
+                )
+
+    def _stages(self, row: MatrixRowSpec, path: Path) -> list[str]:
+        named = row.row.lifecycle_stage
+        keys = [named] if isinstance(named, str) else named
+        table = self.owner.files.portal.stages
+        for key in keys:
+            if key != NONE and key not in table:
+                self.owner.report(
+                    MATRIX,
+                    (*path, "row", "lifecycle_stage"),
+                    f'"{key}" is no Lifecycle stage of portal.yaml{did_you_mean(key, table)}',
+                )
+        return [k for k in keys if k == NONE or k in table]
+
+    def _side(self, row: MatrixRowSpec, path: Path) -> str:
+        if row.row.open_deals is None:
+            return "any"
+        if row.row.open_deals == DEALS_OPEN["open_deals"]:
+            return "open"
+        if row.row.open_deals == {"is": "0"}:
+            return "without"
+        self.owner.report(MATRIX, (*path, "row", "open_deals"), "write {is_more_than: 0} or {is: 0}")
+        return "any"
+
+    def _row(self, row: MatrixRowSpec, stages: list[str], side: str, path: Path) -> Iterator[Rule]:
+        seen: set[str] = set()
+        for names, cell in row.cells.items():
+            where = (*path, "cells", names)
+            for status in (n.strip() for n in names.split(",")):
+                if status not in self.statuses:
+                    self.owner.report(
+                        MATRIX,
+                        where,
+                        f'"{status}" is no Lead status of portal.yaml{did_you_mean(status, self.statuses)}',
+                    )
+                elif status in seen:
+                    self.owner.report(MATRIX, where, f'"{status}" stands twice in this row')
+                elif isinstance(cell, CellSpec):
+                    for stage in stages:
+                        yield from self._cell(stage, status, side, cell, where)
+                seen.add(status)
+        missing = [s for s in self.statuses if s not in seen]
+        if missing:
+            self.owner.report(
+                MATRIX, (*path, "cells"), f"no answer for {', '.join(missing)} (C2: every cell has exactly one)"
+            )
+
+    def _cell(self, stage: str, status: str, side: str, cell: CellSpec, path: Path) -> Iterator[Rule]:
+        given = [n for n in ("set", "propose", "report", "ask_deal") if getattr(cell, n) is not None]
+        if len(given) != 1:
+            self.owner.report(MATRIX, path, "a cell is `fits`, or exactly one of set, propose, report, ask_deal")
+            return
+        name = "_".join(["cell", stage, *([f"{side}_deal"] if side != "any" else []), status])
+        if cell.ask_deal is not None:
+            if not (stage == "opportunity" and side == "open"):
+                for suffix, when, mode, values in ASK_DEAL:
+                    if side == "without" and suffix == "open":
+                        continue
+                    hard = cell.hard and suffix == "open"
+                    yield from self._rule(
+                        f"{name}_{suffix}", "C3", stage, status, side, cell, path, (mode, values, when, hard)
+                    )
+            return
+        mode = AUTO if cell.set is not None else PROPOSE if cell.propose is not None else REPORT
+        values = cell.set or cell.propose or {}
+        yield from self._rule(name, "C1", stage, status, side, cell, path, (mode, values, {}, cell.hard))
+
+    def _rule(
+        self,
+        name: str,
+        playbook: str,
+        stage: str,
+        status: str,
+        side: str,
+        cell: CellSpec,
+        path: Path,
+        answer: tuple[str, dict[str, Any], dict[str, Any], bool],
+    ) -> Iterator[Rule]:
+        mode, values, when, hard = answer
+        conditions: dict[str, dict[str, Any]] = {
+            "lifecycle_stage": {"is": stage} if stage != NONE else {"is_unknown": "true"},
+            "lead_status": {"is": status} if status != NONE else {"is_unknown": "true"},
+        }
+        if side == "open":
+            conditions |= DEALS_OPEN
+        elif side == "without":
+            conditions |= {"open_deals": {"is": "0"}}
+        conditions |= when
+        conditions |= cell.when or {}
+        if cell.for_:
+            conditions["lead_status_entered"] = {"is_more_than_ago": cell.for_}
+        group = tuple(self.owner.conditions(conditions, MATRIX, path))
+        actions: list[Action] = []
+        if values:
+            actions += self.actions.sets(values, MATRIX, (*path, "set" if cell.set is not None else "propose"))[0]
+        if not actions:
+            mode = REPORT
+        says = cell.report or cell.ask_deal or self._says(stage, status, side, values)
+        if mode == REPORT:
+            actions = [FindingAction(says)]
+        self.owner.written.update(a.property for a in actions if isinstance(a, SetAction))
+        yield Rule(
+            id=name,
+            playbook=playbook,
+            says=says,
+            mode=mode,
+            cause=_cause(values if mode != REPORT else {}, side, name),
+            groups=(group,),
+            actions=tuple(actions),
+            quiet=self.quiet,
+            watches=frozenset({STATUS, STAGE}),
+            hard=hard,
+            matrix=True,
+            where=f"{MATRIX}:{name}",
+            says_cause="the combination came about",
+        )
+
+    def _says(self, stage: str, status: str, side: str, values: dict[str, Any]) -> str:
+        portal = self.owner.files.portal
+        at = portal.stages[stage].labels.get("en", stage) if stage != NONE else "No stage"
+        has = portal.statuses[status].labels.get("en", status) if status != NONE else "no Lead status"
+        deal = {"open": " with a deal open", "without": " with no deal open"}.get(side, "")
+        wants = ", ".join(f"{name.replace('_', ' ')} {self.owner.names.get(v, v)}" for name, v in values.items())
+        return (
+            f"{at}{deal} and {has} don't go together; {wants} does."
+            if wants
+            else f"{at}{deal} and {has} don't go together."
+        )
+
+
+def _cause(values: dict[str, Any], side: str, name: str) -> Source:
+    if name.endswith(("_lost", "_unfit")):
+        return causes.CAUSES["last_deal_lost"][0]
+    written = {KEYED.get(v, v) for v in values}
+    if STATUS in written:
+        return causes.stage_or_opening(side == "open")
+    if STAGE in written:
+        return causes.CAUSES["lead_status_entered"][0]
+    return causes.combination_entered()

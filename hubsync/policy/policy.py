@@ -1,0 +1,113 @@
+"""A policy: rules compiled for one portal, with the words, quiet times and calendars they need.
+
+Made by policy/compile.py; a plain value afterwards, shared by threads, never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hubsync.policy.conditions import Test
+from hubsync.policy.deals import DealTerms
+from hubsync.policy.rules import Cell, Rule
+from hubsync.policy.vocabulary import Option, Terms
+from hubsync.policy.worktime import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyShape:
+    """What matters of a contact property's definition: its type, and the options of an enumeration."""
+
+    type: str
+    options: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a portal has that rules can lean on: options, properties, what its deal stages mean, who its owners are.
+
+    `complete` is False for the schema that rule files imply by themselves: then every property counts as existing.
+    `deal_stages` maps a deal stage's internal id to open, won or lost.
+    """
+
+    statuses: tuple[Option, ...]
+    stages: tuple[Option, ...]
+    properties: Mapping[str, PropertyShape]
+    deal_stages: Mapping[str, str]
+    zone: str = "UTC"
+    owner_emails: frozenset[str] = frozenset()
+    complete: bool = True
+
+    def has(self, name: str) -> bool:
+        """Whether contacts have the property."""
+        return not self.complete or name in self.properties
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something the rules need and the portal lacks. `off` says that the rule can't run at all."""
+
+    rule: str
+    playbook: str
+    needs: str
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """From when on causes count (B1): older ones are backlog, shown and never written.
+
+    `since` is None before the first write: everything is backlog. `rules` holds later moments of single rules.
+    """
+
+    since: datetime | None = None
+    rules: Mapping[str, datetime] = field(default_factory=dict)
+
+    def is_backlog(self, rule: str, at: datetime) -> bool:
+        """Whether a cause of this moment is too old for the rule to act on."""
+        if self.since is None:
+            return True
+        start = self.rules.get(rule)
+        return at < (start if start is not None and start > self.since else self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything a decision needs besides the contact and the time.
+
+    `cells` maps (Lead status, Lifecycle stage), HubSpot's values, "" for empty, to what can matter there.
+    `counts_deals`, `counts_contacts` and `dates_stages` say that the portal has HubSpot's cheap counters and dates.
+    """
+
+    rules: tuple[Rule, ...]
+    cells: Mapping[tuple[str, str], Cell]
+    statuses: Terms
+    stages: Terms
+    stage_order: Mapping[str, int]
+    managed: Test
+    writers: Mapping[str, str]
+    quiet_status: timedelta
+    deals: DealTerms
+    churn: tuple[str, frozenset[str]] | None
+    cycle_statuses: frozenset[str]
+    cycle_stages: frozenset[str]
+    calendar: Calendar
+    zone: ZoneInfo
+    properties: tuple[str, ...]
+    """Contact properties the policy asks, for reads."""
+    history: tuple[str, ...]
+    """Contact properties whose history it asks."""
+    shapes: Mapping[str, PropertyShape]
+    owner_emails: frozenset[str] = frozenset()
+    counts_deals: bool = True
+    counts_contacts: bool = True
+    dates_stages: bool = True
+    gaps: tuple[Gap, ...] = ()
+    digest: str = ""
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """The rule of that id."""
+        return next((r for r in self.rules if r.id == rule_id), None)

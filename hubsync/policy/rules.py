@@ -1,0 +1,161 @@
+"""A rule compiled for one portal: closures where the rule file has words. Made by policy/compile.py, asked by policy/decide.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hubsync.policy.causes import Source
+from hubsync.policy.changes import Cause
+from hubsync.policy.conditions import Condition, Flip, Test
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
+from hubsync.policy.worktime import Duration
+
+AUTO, PROPOSE, REPORT = "auto", "propose", "report"
+
+Resolve = Callable[[View, Cause], str | Missing | None]
+
+_COST = {0: 0, DEALS: 1, HISTORY: 2, ENGAGEMENTS: 3, HISTORY | ENGAGEMENTS: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class SetAction:
+    """Set `property` to what `resolve` answers (HubSpot's internal value, "" clears, None leaves it)."""
+
+    property: str
+    resolve: Resolve
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAction:
+    """Create a task from a template, due so long after the cause."""
+
+    template: str
+    subject: str
+    body: str
+    priority: str
+    due: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class FindingAction:
+    """Show a finding."""
+
+    message: str
+
+
+Action = SetAction | TaskAction | FindingAction
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, or one cell of the matrix (`matrix`). `where` is file:line of its text.
+
+    `mode` is auto, propose or report; `quiet` its settling time (D7); `watches` the properties whose quiet time counts.
+    """
+
+    id: str
+    playbook: str
+    says: str
+    mode: str
+    cause: Source
+    groups: tuple[tuple[Condition, ...], ...]
+    actions: tuple[Action, ...]
+    quiet: timedelta
+    watches: frozenset[str]
+    hard: bool = False
+    outranks: frozenset[str] = frozenset()
+    matrix: bool = False
+    where: str = ""
+    says_cause: str = ""
+    ask: str = ""
+
+    sets: tuple[SetAction, ...] = field(init=False)
+    """The actions that write a property."""
+    tasks: tuple[TaskAction, ...] = field(init=False)
+    test: Test = field(init=False)
+    """Whether `when` holds, asked of everything; decisions ask the shorter `Residual` instead."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sets", tuple(a for a in self.actions if isinstance(a, SetAction)))
+        object.__setattr__(self, "tasks", tuple(a for a in self.actions if isinstance(a, TaskAction)))
+        object.__setattr__(self, "test", any_of([all_of(g) for g in self.groups]))
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """What is left to ask of a rule once Lead status and Lifecycle stage are known."""
+
+    rule: Rule
+    test: Test
+    timed: tuple[tuple[Test, tuple[Flip, ...]], ...] = field(default=())
+    """Per group with conditions on time: the test of its other conditions, and when those on time change."""
+
+    def flip(self, view: View) -> datetime | None:
+        """The earliest moment at which a condition on time changes by itself and could make the rule hold or not."""
+        moments = [m for others, flips in self.timed if others(view) != 0 for f in flips if (m := f(view)) is not None]
+        return min(moments, default=None)
+
+
+def always(_view: View) -> int:
+    """The test of a rule of which nothing is left to ask."""
+    return 1
+
+
+def all_of(conditions: Sequence[Condition]) -> Test:
+    """All must hold. Cheap conditions are asked first; of the dear ones only the cheapest unknown is named."""
+    if not conditions:
+        return always
+    tests = tuple(c.test for c in sorted(conditions, key=lambda c: (_COST[c.fact.mask], c.flip is not None)))
+    if len(tests) == 1:
+        return tests[0]
+
+    def test(view: View) -> int:
+        unknown = 0
+        for ask in tests:
+            answer = ask(view)
+            if answer == 0:
+                return 0
+            if answer < 0 and unknown == 0:
+                unknown = answer
+        return unknown or 1
+
+    return test
+
+
+def any_of(tests: Sequence[Test]) -> Test:
+    """One must hold."""
+    if always in tests:
+        return always
+    if len(tests) == 1:
+        return tests[0]
+
+    def test(view: View) -> int:
+        unknown = 0
+        for ask in tests:
+            answer = ask(view)
+            if answer > 0:
+                return answer
+            if answer < 0 and unknown == 0:
+                unknown = answer
+        return unknown
+
+    return test
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The rules that can matter at one combination of status and stage."""
+
+    autos: tuple[Residual, ...] = ()
+    cells: tuple[Residual, ...] = ()
+    """Cells of the matrix that correct: judged once the automations rest."""
+    notes: tuple[Residual, ...] = ()
+    """Proposals, reports and findings: judged on the state that all corrections leave."""
+    tasks: tuple[Residual, ...] = ()
+
+    @property
+    def untasked(self) -> tuple[Residual, ...]:
+        """Everything but tasks."""
+        return self.autos + self.cells + self.notes

@@ -1,0 +1,233 @@
+"""The shape of rule files, as text enters: pydantic models of portal.yaml, matrix.yaml, automations.yaml and tasks.yaml.
+
+Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning is checked when they are compiled
+(policy/compile.py); nothing here knows of files, lines or a portal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = str
+Conditions = dict[str, dict[str, Any]]
+Mode = Literal["auto", "propose", "report"]
+Kind = Literal["person", "automation", "import", "integration", "form"]
+Language = Literal["en", "fr", "de", "id"]
+
+
+class Spec(BaseModel):
+    """Base of all: an unknown key is a fault, not a comment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class StatusSpec(Spec):
+    """One Lead status (playbook section 2): how to find it in HubSpot, and what it means."""
+
+    value: Text | None = None
+    labels: dict[Language, Text]
+    like: Text | None = None
+    active: bool = False
+    meaning: Text
+    use_when: Text
+    data: Text = ""
+    starts: Text = ""
+    next_step: Text = ""
+    red_flag: Text = ""
+    required: list[Text] = []
+
+
+class StageSpec(Spec):
+    """One Lifecycle stage (D1): `optional` stages may be absent, `aside` stages have no place in the order."""
+
+    value: Text | None = None
+    labels: dict[Language, Text] = {}
+    like: Text | None = None
+    optional: bool = False
+    aside: bool = False
+    managed: bool = False
+
+
+class ScopeSpec(Spec):
+    """Who is managed (D5): one of `managed_if` holds and none of `unless`; `beyond` are rules that also see customers."""
+
+    managed_if: list[Conditions]
+    unless: list[Conditions] = []
+    beyond: list[Text] = []
+
+
+class SettlingSpec(Spec):
+    """Quiet times (D7)."""
+
+    status: Text = "2 minutes"
+    combination: Text = "15 minutes"
+
+
+class DealsSpec(Spec):
+    """Which deals count (D8) and whom they speak for (A7)."""
+
+    sales_pipelines: list[Text]
+    ignored_labels: list[Text] = []
+    contacts: Literal["with_status", "primary", "labelled", "all"] = "with_status"
+    labels: list[Text] = []
+    loss_categories: dict[Text, list[Text]] = {}
+
+
+class ChurnSpec(Spec):
+    """Where the portal marks a lost customer (C6)."""
+
+    property: Text
+    values: list[Text]
+
+
+class PropertySpec(Spec):
+    """A property of hubsync's own, in HubSpot's words; `setup` creates what the portal lacks."""
+
+    label: Text
+    type: Literal["string", "number", "date", "datetime", "bool", "enumeration"]
+    description: Text
+    options: list[Text] = []
+
+
+class GuardSpec(Spec):
+    """When a one-shot run stops before its first write (design 5 "Guard")."""
+
+    share: Text = "10%"
+    at_least: int = 20
+    tasks: int = 200
+
+
+class BacklogSpec(Spec):
+    """A category of old causes (B2): which findings it gathers, and what is proposed for them."""
+
+    says: Text
+    when: Conditions | list[Conditions] = {}
+    rules: list[Text] = []
+    age: Text | None = None
+    proposed: Text = "leave"
+
+
+class TemplateSpec(Spec):
+    """A task's text. `{name}` in braces is filled from the contact: first name, status, stage, cause's date."""
+
+    subject: Text
+    body: Text = ""
+    priority: Literal["LOW", "MEDIUM", "HIGH", "NONE"] = "NONE"
+
+
+class PortalSpec(Spec):
+    """portal.yaml: the portal's words, who is managed, who writes, who leads whom."""
+
+    statuses: dict[Text, StatusSpec]
+    stages: dict[Text, StageSpec]
+    names: dict[Text, Text] = {}
+    lists: dict[Text, list[Text]] = {}
+    scope: ScopeSpec
+    settling: SettlingSpec = SettlingSpec()
+    writers: dict[Text, Kind] = {}
+    deals: DealsSpec
+    churn: ChurnSpec | None = None
+    properties: dict[Text, PropertySpec] = {}
+    managers: dict[Text, Text] = {}
+    guard: GuardSpec = GuardSpec()
+    backlog: dict[Text, BacklogSpec] = {}
+    work_hours: Any = None
+
+
+class FactValue(Spec):
+    """A value taken from a fact of the contact."""
+
+    fact: Text
+
+
+class AfterCause(Spec):
+    """A date so long after the cause."""
+
+    after_cause: Text
+
+
+class TaskSpec(Spec):
+    """A task to create: its template's name, whose it is, when it is due."""
+
+    template: Text
+    owner: Literal["contact_owner"] = "contact_owner"
+    due: AfterCause
+
+
+class FindingSpec(Spec):
+    """A finding to show, in plain words."""
+
+    message: Text
+
+
+Values = dict[Text, Any]
+
+
+class ActionSpec(Spec):
+    """One action of a rule; exactly one key."""
+
+    set: Values | None = None
+    create_task: TaskSpec | None = None
+    propose: Values | None = None
+    finding: FindingSpec | Text | None = None
+
+
+class RuleSpec(Spec):
+    """A rule (design 6)."""
+
+    id: Text = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    playbook: Text
+    says: Text
+    when: Conditions | list[Conditions]
+    cause: Text | None = None
+    then: list[ActionSpec]
+    mode: Mode = "auto"
+    hard: bool = False
+    settle: Text | None = None
+    once_per: Literal["cause", "deal"] = "cause"
+    outranks: list[Text] = []
+    was: list[Text] = []
+    ask: Text | None = None
+    only_for: Text | None = None
+
+
+class RowSpec(Spec):
+    """Which contacts a row of the matrix is about."""
+
+    lifecycle_stage: Text | list[Text]
+    open_deals: dict[Text, Any] | None = None
+
+
+class CellSpec(Spec):
+    """A cell that doesn't fit: exactly one of set, propose, report, ask_deal. A cell that fits is the word `fits`."""
+
+    set: Values | None = None
+    propose: Values | None = None
+    report: Text | None = None
+    ask_deal: Text | None = None
+    hard: bool = False
+    for_: Text | None = Field(default=None, alias="for")
+    when: Conditions | None = None
+    """A further condition; where it doesn't hold, the cell fits."""
+
+
+class MatrixRowSpec(Spec):
+    """One row of C1."""
+
+    row: RowSpec
+    cells: dict[Text, Literal["fits"] | CellSpec]
+
+
+class MatrixSpec(Spec):
+    """matrix.yaml."""
+
+    matrix: list[MatrixRowSpec]
+
+
+class RulesSpec(Spec):
+    """automations.yaml, tasks.yaml and further files of rules; task templates stand beside their rules."""
+
+    rules: list[RuleSpec] = []
+    templates: dict[Text, TemplateSpec] = {}

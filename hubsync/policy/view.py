@@ -1,0 +1,161 @@
+"""A contact while it is being decided on: what was read, seen through the policy's words, with the changes decided so far on top.
+
+One view lives as long as one decision. Everything is computed when first asked for; a dear fact that was not read
+answers `Missing`, which says what to fetch (design 4 "Dear facts").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hubsync.policy import timeline as lines
+from hubsync.policy.contact import Contact, Engagement
+from hubsync.policy.deals import DealSummary, summarise
+from hubsync.policy.instants import EPOCH, instant_or_none
+from hubsync.policy.timeline import Stay
+from hubsync.policy.vocabulary import STAGE, STATUS
+
+if TYPE_CHECKING:
+    from hubsync.policy.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Stands for a dear fact that was not read; `mask` says which reads would tell."""
+
+    mask: int
+
+
+HISTORY, DEALS, ENGAGEMENTS = 1, 2, 4
+NO_HISTORY, NO_DEALS, NO_ENGAGEMENTS = Missing(HISTORY), Missing(DEALS), Missing(ENGAGEMENTS)
+
+
+class View:
+    """The present state of a contact under decision. `status` and `stage` are HubSpot's values, "" for empty."""
+
+    __slots__ = ("_cycle", "_deals", "_lines", "contact", "now", "policy", "properties", "stage", "status")
+
+    def __init__(self, policy: Policy, contact: Contact, now: datetime) -> None:
+        self.policy = policy
+        self.contact = contact
+        self.now = now
+        self.properties: Mapping[str, str | None] = contact.properties
+        self.status = contact.properties.get(STATUS) or ""
+        self.stage = contact.properties.get(STAGE) or ""
+        self._lines: dict[str, list[Stay]] = {}
+        self._deals: DealSummary | None = None
+        self._cycle: datetime | None = None
+
+    def line(self, name: str) -> list[Stay] | Missing:
+        """The stays of a property, oldest first, our decided changes included."""
+        known = self._lines.get(name)
+        if known is not None:
+            return known
+        history = self.contact.history
+        if history is None:
+            return NO_HISTORY
+        ours = [o for o in self.contact.ours if o.property == name] if self.contact.ours else ()
+        stays = lines.timeline(history.get(name) or (), ours, self.policy.writers, self.policy.quiet_status)
+        self._lines[name] = stays
+        return stays
+
+    def write(self, name: str, value: str, at: datetime) -> None:
+        """Put a decided change on top; `at` is its cause's moment."""
+        line = self.line(name)
+        if isinstance(line, Missing):
+            raise TypeError(f"{name} was decided without its history")
+        self._lines[name] = [*line, Stay(value, at, lines.HUBSYNC, self.now)]
+        self.properties = {**self.properties, name: value or None}
+        if name == STATUS:
+            self.status = value
+            self._cycle = None
+        elif name == STAGE:
+            self.stage = value
+            self._cycle = None
+
+    @property
+    def created(self) -> datetime:
+        """When the contact was created; 1970 where HubSpot does not say."""
+        return instant_or_none(self.properties.get("createdate")) or EPOCH
+
+    def entered(self, name: str) -> datetime | Missing:
+        """Since when the property has its present value; createdate where it was never set (design 4)."""
+        line = self.line(name)
+        if isinstance(line, Missing):
+            return line
+        return line[-1].at if line else self.created
+
+    def previous(self, name: str) -> str | Missing | None:
+        """The last other value of the property, None where there was none; empty values are passed over."""
+        line = self.line(name)
+        if isinstance(line, Missing):
+            return line
+        stay = lines.before(line)
+        return stay.value if stay else None
+
+    def author(self, name: str) -> str | Missing | None:
+        """Who set the present value, None where it was never set."""
+        line = self.line(name)
+        if isinstance(line, Missing):
+            return line
+        return line[-1].by if line else None
+
+    def settled_at(self, names: frozenset[str], quiet: timedelta) -> datetime | Missing | None:
+        """When the properties may be judged, if that is still to come (D7); what hubsync wrote needs no quiet time."""
+        latest: datetime | None = None
+        for name in names:
+            line = self.line(name)
+            if isinstance(line, Missing):
+                return line
+            if line and line[-1].by != lines.HUBSYNC:
+                until = line[-1].written_at + quiet
+                if until > self.now and (latest is None or until > latest):
+                    latest = until
+        return latest
+
+    def cycle(self) -> datetime | Missing:
+        """When the present work cycle began (D6): last entry into new or recycled, or into MQL; else createdate."""
+        if self._cycle is not None:
+            return self._cycle
+        status, stage = self.line(STATUS), self.line(STAGE)
+        if isinstance(status, Missing) or isinstance(stage, Missing):
+            return NO_HISTORY
+        begins = [s.at for s in status if s.value in self.policy.cycle_statuses]
+        begins += [s.at for s in stage if s.value in self.policy.cycle_stages]
+        self._cycle = max(begins, default=self.created)
+        return self._cycle
+
+    def deals(self) -> DealSummary | Missing:
+        """What the contact's deals say; nothing to read where HubSpot counts none (`num_associated_deals`)."""
+        if self._deals is None:
+            if self.contact.deals is not None:
+                self._deals = summarise(self.contact.deals, self.policy.deals)
+            elif self.policy.counts_deals and not _positive(self.properties.get("num_associated_deals")):
+                self._deals = summarise((), self.policy.deals)
+            else:
+                return NO_DEALS
+        return self._deals
+
+    def engagements(self) -> tuple[Engagement, ...] | Missing:
+        """E-mails, calls, meetings and communications; nothing to read where no contact was ever logged."""
+        if self.contact.engagements is not None:
+            return self.contact.engagements
+        get = self.properties.get
+        if (
+            self.policy.counts_contacts
+            and not _positive(get("num_contacted_notes"))
+            and not get("hs_first_outreach_date")
+            and not get("notes_last_contacted")
+        ):
+            return ()
+        return NO_ENGAGEMENTS
+
+
+def _positive(text: str | None) -> bool:
+    try:
+        return bool(text) and float(text or 0) > 0
+    except ValueError:
+        return False
