@@ -105,7 +105,7 @@ class Transport:
         self._fixed_in_flight = in_flight
         self._token = token
         self._clock = clock
-        self._sleep = sleep
+        self.sleep = sleep
         self._session = _session(self._sign, self.max_in_flight, dict(proxies or {}))
         self._paths = Paths(api_version)
         self._calls: Counter[tuple[str, str, int]] = Counter()
@@ -179,7 +179,7 @@ class Transport:
             retry=tenacity.retry_if_exception(manner.again),
             stop=enough,
             wait=_wait,
-            sleep=self._sleep,
+            sleep=self.sleep,
             before_sleep=_tell,
             reraise=True,
         )
