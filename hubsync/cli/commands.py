@@ -62,7 +62,7 @@ COMMANDS: tuple[Entry, ...] = (
     _at("sandbox", "sandbox", "Run a sandbox portal, for trying rules."),
     _at("init", "init", "Copy rules and .env into a folder, for editing."),
     _at("check", "check", "Check settings, token, scopes and rules against the portal."),
-    _planned("setup", "Create the properties and options rules need."),
+    _planned("setup", "Create the properties and options needed."),
     _at("audit", "audit", "Hold every contact against the policy; writes nothing."),
     _at("sync", "sync", "Plan what rules would change; with --write, do it."),
     _planned("serve", "Run the service: webhooks, polling, pages."),

@@ -121,10 +121,9 @@ def _tell(message: str, given: Invocation) -> None:
 def _tell_usage(error: typer.TyperException) -> int:
     context = getattr(error, "ctx", None)
     message = error.format_message().replace(": Value error, ", ": ")
-    if context is None or message.startswith("Usage:"):  # the help itself, where a command is missing
-        print(message, file=sys.stderr)
-    else:
-        print(f"{message}\nTry: {context.command_path} --help", file=sys.stderr)
+    if not message.startswith("Usage:"):  # else it is the help itself, where a command is missing
+        message += f"\nTry: {context.command_path if context is not None else 'hubsync'} --help"
+    print(message, file=sys.stderr)
     return error.exit_code
 
 

@@ -158,7 +158,8 @@ def _csv_cell(cell: Cell) -> str | int | float:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return cell
     text = _plain(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    guarded = f"'{text}" if text.startswith(_FORMULA) else text
+    return guarded.replace("\r\n", "\n").replace("\r", "\n")  # the writer of Python 3.11 leaves a bare \r unquoted
 
 
 def _json_pieces(report: Report) -> Iterator[str]:

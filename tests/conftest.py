@@ -1,0 +1,99 @@
+"""What every test runs under: no network but loopback, no home, no settings of the person at the keyboard."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+
+class NetworkRefused(RuntimeError):
+    """A test reached for an address outside this machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_loopback() -> Iterator[None]:
+    """Refuse to connect to, send to or look up anything but loopback and unix sockets."""
+    patch = pytest.MonkeyPatch()
+    for name in ("connect", "connect_ex", "sendto"):
+        patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+    look_up = socket.getaddrinfo
+
+    def guarded_look_up(host: Any, *args: Any, **options: Any) -> Any:
+        _refuse_unless_local(host)
+        return look_up(host, *args, **options)
+
+    patch.setattr(socket, "getaddrinfo", guarded_look_up)
+    yield
+    patch.undo()
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(self: socket.socket, *args: Any) -> Any:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _refuse_unless_local(args[-1][0])  # the address comes last: sendto may take flags before it
+        return method(self, *args)
+
+    return guarded
+
+
+def _refuse_unless_local(host: str | bytes | None) -> None:
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return
+    try:
+        local = ipaddress.ip_address(str(name).partition("%")[0])
+    except ValueError:
+        raise NetworkRefused(f"tests stay on this machine; {name} is not to be looked up") from None
+    if not (local.is_loopback or local.is_unspecified):
+        raise NetworkRefused(f"tests stay on this machine; {name} is not to be reached")
+
+
+@pytest.fixture(scope="session")
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    base, numbers = tmp_path_factory.mktemp("elsewhere"), itertools.count()
+
+    def make() -> Path:
+        folder = base / str(next(numbers))
+        (folder / "home").mkdir(parents=True)
+        return folder
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def isolated(_elsewhere: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home and a working directory of the test's own, both empty, and no HUBSYNC_ name or proxy in the environment.
+
+    So neither a `.env` in the repository nor a `~/.netrc` reaches a test, and every terminal is 80 wide.
+    Gives the folder; its `home` is HOME.
+    """
+    for name in list(os.environ):
+        if name.startswith(("HUBSYNC_", "_HUBSYNC_", "XDG_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("FORCE_COLOR", "NO_COLOR", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    folder = _elsewhere()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demanded() -> Callable[[str], NoReturn]:
+    """`demanded("a browser")` where something isn't at hand: fails the test in CI, skips it elsewhere."""
+
+    def give_up(what: str) -> NoReturn:
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+            pytest.fail(f"{what} is missing, and CI demands it", pytrace=False)
+        pytest.skip(f"{what} is missing")
+
+    return give_up
