@@ -7,9 +7,11 @@ temporary error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from hubsync.errors import PortalError, PortalPermanentError, PortalTemporaryError, RateLimited, WriteRefused
 from hubsync.portal import decoding
@@ -21,6 +23,7 @@ from hubsync.portal.values import Outcome, Update
 
 BATCH = 100
 STAGE = "lifecyclestage"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def update_contacts(asker: Asker, updates: Sequence[Update], stage_order: Sequence[str] = ()) -> list[Outcome]:
@@ -89,7 +92,7 @@ def _write(asker: Asker, updates: Sequence[Update], stage_order: Sequence[str]) 
 
 def split(updates: Sequence[Update], error: WriteRefused) -> tuple[list[Update], list[list[Update]]]:
     """Who is to blame for a refused batch, and what to send again: by the values named, else by halves."""
-    blamed = set()
+    blamed: set[str] = set()
     for name, value, _, _ in error.problems:
         holders = [u for u in updates if name in u.properties]
         exact = [u for u in holders if value is not None and u.properties[name] == value]
@@ -175,14 +178,12 @@ def same_value(asked: str, shown: str | None) -> bool:
         return False
     if ";" in asked or ";" in shown:
         return {part for part in asked.split(";") if part} == {part for part in shown.split(";") if part}
-    try:
-        return float(asked) == float(shown)
-    except ValueError:
-        pass  # not two numbers: two instants, or two texts
+    if _NUMBER.fullmatch(asked) and _NUMBER.fullmatch(shown):
+        return Decimal(asked) == Decimal(shown)
     try:
         one, other = decoding.moment(asked), decoding.moment(shown)
     except ValueError:
-        return False
+        return False  # two texts
     return one is not None and other is not None and abs(one - other) < timedelta(milliseconds=1)
 
 
