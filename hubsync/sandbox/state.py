@@ -96,6 +96,7 @@ class Portal:
         self.aliases: dict[str, str] = {}
         self.emails: dict[str, str] = {}
         self._due: list[tuple[int, str]] = []
+        self.search_cache: dict[str, Any] = {}
 
     # --- reading -----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,184 @@
+"""The sandbox on a loopback port: real HTTP/1.1 with keep-alive. It must not know what a request means."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC
+from email.utils import format_datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from hubsync.sandbox.http.call import Reply
+from hubsync.sandbox.http.control import Control
+from hubsync.sandbox.http.faults import Fault
+from hubsync.sandbox.http.limits import ALL_SCOPES, Consumer, Limits, Window
+from hubsync.sandbox.http.service import Service
+from hubsync.sandbox.state import Portal
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Sandbox:
+    """A portal served on loopback, as a context manager.
+
+    `url`, `token`, `client_secret` are what a client needs. `allowance` requests pass in ten seconds, `daily` in a
+    day; `latency` seconds are added to every answer. Real time rules the windows unless `timer` says otherwise.
+    """
+
+    def __init__(
+        self,
+        portal: Portal | None = None,
+        *,
+        port: int = 0,
+        latency: float = 0.0,
+        allowance: int = 190,
+        daily: int = 625_000,
+        searches: int = 5,
+        scopes: Collection[str] = ALL_SCOPES,
+        faults: Iterable[Fault] = (),
+        timer: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.portal = portal or Portal()
+        self.token = f"pat-na1-sandbox-{self.portal.portal_id}-{self.portal.seed}"
+        self.client_secret = f"sandbox-secret-{self.portal.portal_id}-{self.portal.seed}"
+        limits = Limits(self.portal.clock, self.portal.time_zone, timer, daily=daily, searches=searches)
+        first = Consumer("main", Window(allowance, 10.0), scopes)
+        self.service = Service(self.portal, {self.token: first}, limits, latency=latency, sleep=sleep)
+        for fault in faults:
+            self.service.faults.add(fault)
+        self._port = port
+        self._server: _Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a trailing slash."""
+        if self._server is None:
+            raise RuntimeError("the sandbox isn't running: use it as a context manager, or call start()")
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def add_token(
+        self,
+        label: str,
+        *,
+        share: bool = False,
+        allowance: int = 190,
+        scopes: Collection[str] = ALL_SCOPES,
+    ) -> str:
+        """Another consumer's token; with `share` it draws on the first one's ten-second window."""
+        token = f"{self.token}-{label}"
+        window = self.service.consumers[self.token].window if share else Window(allowance, 10.0)
+        self.service.consumers[token] = Consumer(label, window, scopes)
+        return token
+
+    def rotate_token(self) -> str:
+        """A new token in place of the first one, which is refused from now on."""
+        fresh = f"{self.token}-r"
+        self.service.rotate(self.token, fresh)
+        self.token = fresh
+        return fresh
+
+    def start(self) -> Sandbox:
+        """Listen. Raises OSError where the port is taken."""
+        server = _Server(("127.0.0.1", self._port), _handler(self.service))
+        threading.Thread(target=server.serve_forever, args=(0.05,), name="sandbox", daemon=True).start()
+        self._server = server
+        return self
+
+    def stop(self) -> None:
+        """Stop listening and close every connection."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Server(ThreadingHTTPServer):
+    """One thread per connection; all are closed on stop, idle ones included."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no news; anything else is a defect of ours and must be seen."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def stop(self) -> None:
+        self.shutdown()
+        with self._open_lock:
+            for each in self._open:
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
+
+def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
+    control = Control(service)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.path.startswith("/_sandbox/"):
+                reply = control.answer(self.command, self.path, body)
+            else:
+                reply = service.answer(self.command, self.path, self.headers.get("Authorization"), body)
+            self._send(reply)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815
+
+        def _send(self, reply: Reply) -> None:
+            if reply.drop:
+                self.close_connection = True
+                with contextlib.suppress(OSError):
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            now = format_datetime(service.portal.clock.now().astimezone(UTC), usegmt=True)
+            lines = [f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Unknown')}", f"Date: {now}"]
+            if reply.status != HTTPStatus.NO_CONTENT:
+                lines += [f"Content-Type: {reply.content_type}", f"Content-Length: {len(reply.body)}"]
+            lines += [f"{name}: {value}" for name, value in reply.headers.items()]
+            sent = reply.body if reply.cut is None else reply.body[: reply.cut]
+            self.wfile.write("\r\n".join((*lines, "", "")).encode("latin-1") + sent)
+            self.wfile.flush()
+            if reply.cut is not None:
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """The journal is the log."""
+
+    return Handler
