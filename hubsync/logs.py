@@ -35,14 +35,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def configure_logging(
-    level: str = "info", format: Literal["json", "console"] | None = None, *, stream: TextIO | None = None
+    level: str = "info", log_format: Literal["json", "console"] | None = None, *, stream: TextIO | None = None
 ) -> None:
-    """Send every log line of `level` and above to `stream` (stderr), as `format`: console on a terminal unless given.
+    """Send every log line of `level` and above to `stream` (stderr), in `log_format`.
 
-    Safe to call again; the last call counts.
+    Without one: console on a terminal, json elsewhere. Safe to call again; the last call counts.
     """
     stream = stream if stream is not None else sys.stderr
-    as_json = format == "json" or (format is None and not stream.isatty())
+    as_json = log_format == "json" or (log_format is None and not stream.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -56,7 +56,7 @@ def configure_logging(
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,  # a command reads its settings, and so the level, after modules made their loggers
+        cache_logger_on_first_use=False,  # modules make their loggers before the settings are read
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

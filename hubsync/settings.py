@@ -273,7 +273,7 @@ def _resolve_database(url: str, base: Path) -> str:
 
 
 def _secrets_in(path: Path, name: str) -> tuple[str, ...]:
-    """The secrets a file holds, one a line. Messages leave the path out: it may be a secret put where a path belongs."""
+    """The secrets a file holds, one a line. Messages leave the path out: it may be a secret in the wrong place."""
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         secrets = tuple(line for line in lines if line)
