@@ -59,18 +59,19 @@ def validate(
     try:
         return model.model_validate(data, context=context), []
     except ValidationError as error:
-        found = _told_once([_Fault(model, data, details) for details in error.errors()])
-    problems = {document.problem((*path, *place), message, key=at_key): None for place, at_key, message in found}
+        found = _told_once([_Fault(model, path, data, details) for details in error.errors()])
+    problems = {document.problem(place, message, key=at_key): None for place, at_key, message in found}
     return None, sorted(problems, key=lambda problem: (problem.line, problem.column))
 
 
 class _Fault:
     """One of pydantic's errors and the place in the document that it speaks of."""
 
-    def __init__(self, model: type[BaseModel], data: Data, details: ErrorDetails) -> None:
+    def __init__(self, model: type[BaseModel], path: KeyPath, data: Data, details: ErrorDetails) -> None:
         self.type: str = details["type"]
         self.details = details
-        self.path, self.at_key = _place(data, details["loc"])
+        within, self.at_key = _place(data, details["loc"])
+        self.path = (*path, *within)
         self.model = model
         misfit = _MISFIT.fullmatch(self.type)
         self.shape = _SHAPES.get(misfit[1]) if misfit else None
@@ -91,7 +92,9 @@ class _Fault:
                 return f'{self._name()}"{str(context["discriminator"]).strip(chr(39))}" is missing'
             case "literal_error" | "enum" | "union_tag_invalid":
                 known = re.findall("'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
-                word = str(context.get("tag", value))
+                word = context.get("tag", value)
+                if not isinstance(word, str):
+                    return f"{self._name()}must be one of {', '.join(known)}, not {_shown(word)}"
                 return f"{self._name()}{_shown(word)} is not one of {', '.join(known)}{did_you_mean(word, known)}"
             case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
                 key, words = _BOUNDS[self.type]
@@ -118,7 +121,8 @@ class _Fault:
         wanted = f"{', '.join(most)} or {last}" if most else last
         if value == "":
             return f"{self._name()}is empty; it must be {wanted}"
-        return f"{self._name()}must be {wanted}, not {_shown(value)}"
+        each = "each of " if self.path and isinstance(self.path[-1], int) and not self.at_key else ""
+        return f"{each}{self._name()}must be {wanted}, not {_shown(value)}"
 
     def _own(self, message: str) -> str:
         whole_entry = not self.path or (isinstance(self.path[-1], int) and not isinstance(self.details["input"], str))
@@ -173,13 +177,15 @@ def _known_keys(model: type[BaseModel], loc: Iterable[str | int]) -> set[str]:
     here = [model]
     for part in loc:
         here = [inner for annotation in here for inner in _within(annotation, part)] or here
-    return {name for annotation in here if _is_model(annotation) for name in _fields(annotation)}
+    return {str(name) for annotation in here if _is_model(annotation) for name in _fields(annotation)}
 
 
 def _within(annotation: Any, part: str | int) -> Iterator[Any]:
+    origin = get_origin(annotation)
     if _is_model(annotation):
-        yield from _members(_fields(annotation).get(str(part)))
-    elif issubclass(get_origin(annotation) or object, Mapping):
+        fields = _fields(annotation)
+        yield from _members(fields[part]) if part in fields else ()
+    elif isinstance(origin, type) and issubclass(origin, Mapping):
         yield from _members(get_args(annotation)[1])
     elif isinstance(part, int):
         for item in get_args(annotation):
@@ -201,7 +207,7 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _fields(model: type[BaseModel]) -> dict[str, Any]:
+def _fields(model: type[BaseModel]) -> dict[str | int, Any]:
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
