@@ -228,7 +228,7 @@ class Transport:
             response = self._session.request(
                 method,
                 self.url + path,
-                params=[(key, str(value)) for key, value in query] if query else None,
+                params=[(key, _text(value)) for key, value in query] if query else None,
                 data=orjson.dumps(body) if body is not None else None,
                 headers={"Content-Type": "application/json"} if body is not None else None,
                 timeout=timeout,  # type: ignore[arg-type]
@@ -314,6 +314,10 @@ def _session(
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _no_connection(error: requests.RequestException, method: str, called: str) -> PortalError:
