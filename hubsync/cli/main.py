@@ -95,12 +95,13 @@ def run(arguments: Sequence[str]) -> int:
         code = PIPE_CLOSED
     except SystemExit as end:  # the library's own ends: a closed pipe, which it answers with 1, and shell completion
         code = PIPE_CLOSED if isinstance(end.__context__, BrokenPipeError) else end.code
+    except OSError as error:  # a full disk, a folder that may not be read: the machine's, not a fault of hubsync's
+        _tell(f"hubsync could not go on: {error}", given)
+        return COULD_NOT_RUN
     except Exception as error:  # noqa: BLE001  (the last resort: a message instead of a traceback)
         return _tell_fault(error, given)
     if code == INTERRUPTED:
         _tell("Stopped.", given)
-    if code == PIPE_CLOSED:
-        _let_go_of_stdout()
     return code if isinstance(code, int) else 0
 
 
@@ -109,7 +110,13 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not end a run
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if sys.__stdout__ is not None:
+        try:
+            sys.__stdout__.flush()
+        except OSError:  # told by `run`; what is left goes nowhere, or the interpreter would end with a code of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    sys.exit(code)
 
 
 def _tell(message: str, given: Invocation) -> None:
@@ -147,8 +154,3 @@ def _print_traceback() -> None:
 
     if sys.exc_info()[1] is not None:
         print(redacted(traceback.format_exc()), file=sys.stderr)
-
-
-def _let_go_of_stdout() -> None:
-    """Point stdout elsewhere, so that the interpreter's own flush at the end doesn't complain of the closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -117,15 +117,17 @@ def _draw(report: Report) -> None:
     for table in (*report.summaries, report.table):
         rows = iter(table.rows)
         piece = list(islice(rows, ROWS_DRAWN_AT_ONCE))
-        title = table.title
+        if piece:
+            console.print()
+            console.print(Text(table.title, "bold"), end="\n" if table.title else "")
         while piece:
-            drawn = DrawnTable(title=title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+            drawn = DrawnTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
             for column in table.columns:
                 drawn.add_column(column.title, justify="right" if column.numeric else "left", overflow="fold")
             for row in piece:
                 drawn.add_row(*(Text(as_text(cell)) for cell in row))
             console.print(drawn)
-            piece, title = list(islice(rows, ROWS_DRAWN_AT_ONCE)), ""
+            piece = list(islice(rows, ROWS_DRAWN_AT_ONCE))
 
 
 def _write_lines(report: Report, file: TextIO) -> None:

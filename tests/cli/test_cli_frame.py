@@ -282,6 +282,15 @@ sys.argv = ["hubsync", "runs"]
     assert (program.wait(), said) == (141, "")
 
 
+def test_a_full_disk_under_stdout_is_told_and_ends_with_3() -> None:
+    script = f"import sys; sys.argv = ['hubsync', '--version']; {PROGRAM}"
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", script], check=False, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT
+        )
+    assert (done.returncode, done.stderr) == (3, "hubsync could not go on: [Errno 28] No space left on device\n")
+
+
 def test_shell_completion_offers_commands() -> None:
     asked = {"_HUBSYNC_COMPLETE": "complete_bash", "COMP_WORDS": "hubsync ru", "COMP_CWORD": "1"}
     done = subprocess.run(

@@ -75,7 +75,7 @@ def test_on_a_terminal_a_long_table_is_drawn_in_pieces(monkeypatch: pytest.Monke
     drawn = terminal.getvalue()
     assert drawn.count("Contact") == 3
     assert drawn.count("Findings") == 1
-    assert sum(" A2 " in line for line in drawn.splitlines()) == 1_001 + 1
+    assert sum("A2 " in line for line in drawn.splitlines()) == 1_001 + 1
 
 
 def test_a_cell_can_not_steer_a_terminal() -> None:
