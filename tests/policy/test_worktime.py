@@ -279,6 +279,7 @@ def test_hours_of_the_neighbouring_year_count_where_its_date_is_still_or_already
     zone: str, start: str
 ) -> None:
     calendar = Calendar(zone, dict.fromkeys(range(7), [(time(0), time(0))]))
+    assert calendar.is_open(utc("2026-06-15T12:00"))  # lays out the year itself, before its edge is asked for
     assert calendar.elapsed(utc(start), utc(start) + timedelta(hours=3)) == timedelta(hours=3)
 
 
