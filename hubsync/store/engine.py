@@ -40,8 +40,8 @@ class Database:
 
     def close(self) -> None:
         """Closes every connection; a temporary database is deleted."""
-        self._writer.dispose()
         self._reader.dispose()
+        self._writer.dispose()  # the last to close folds the log into the file, which a reader may not do
         if isinstance(self.location, SqliteFile) and self.location.temporary:
             shutil.rmtree(self.location.path.parent, ignore_errors=True)
 

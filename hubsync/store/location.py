@@ -1,4 +1,4 @@
-"""Where the database is: the database URL taken apart, without opening anything.
+"""Where the database is: the database URL taken apart. Nothing is opened here; a temporary database gets its folder.
 
 A location prints as what a person may see of it: never a user or a password.
 """

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, literal, select, update
 
+from hubsync.store.columns import Moment
 from hubsync.store.sql import ROWS_PER_STATEMENT, chunked, clock, insert_into
 from hubsync.store.tables import work
 from hubsync.store.tombstones import buried
@@ -66,7 +67,7 @@ def failed(tx: Connection, portal: int, items: Collection[WorkItem], due_at: dat
     statement = (
         update(work)
         .where(work.c.portal_id == portal, work.c.contact_id == bindparam("contact"))
-        .values(attempts=work.c.attempts + 1, due_at=case((unchanged, due_at), else_=work.c.due_at))
+        .values(attempts=work.c.attempts + 1, due_at=case((unchanged, literal(due_at, Moment)), else_=work.c.due_at))
     )
     if items:
         tx.execute(statement, [{"contact": item.contact, "taken": item.generation} for item in items])
