@@ -8,6 +8,7 @@ was written, never a second opinion on the rules.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -93,10 +94,13 @@ def populate_flat(portal: Portal, contacts: int = 200_000, *, seed: int | None =
 
 @contextmanager
 def _seeding(portal: Portal) -> Iterator[None]:
-    """Nobody else acts, the portal moves no stage by itself, and the journal rests."""
+    """Nobody else acts, the portal moves no stage by itself, and the journal rests.
+
+    The garbage collector rests too: it would walk every new record again and again, and nothing here makes cycles.
+    """
     if portal.contacts():
         raise ValueError("a population wants an empty portal; this one has contacts")
-    switches = portal.switches
+    switches, collecting = portal.switches, gc.isenabled()
     with portal.lock, portal.journal.paused():
         portal.switches = replace(
             switches,
@@ -105,10 +109,13 @@ def _seeding(portal: Portal) -> Iterator[None]:
             company_stage_sync=False,
             default_stage=None,
         )
+        gc.disable()
         try:
             yield
         finally:
             portal.switches = switches
+            if collecting:
+                gc.enable()
 
 
 def _furnish(portal: Portal, script: Script, staff: tuple[people.Staff, ...], since: datetime) -> Offices:

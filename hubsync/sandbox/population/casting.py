@@ -90,6 +90,8 @@ def cast(script: Script, people: tuple[Staff, ...], companies: tuple[Firm, ...],
         rep = former if state.name == "left_with_former_rep" else rng.choice(reps[firm.place])
         story = Story(rng, person, firm, rep, managers[firm.place], script.added_statuses, script.own_properties)
         state.write(story)
+        if isinstance(state, Tidy) and state.planned:
+            story.wait(0, 0.1).plans(rng.uniform(1, 6))
         if state.name == "merged":
             story.twin = _twin(story, person)
         _place(story, state, script, now)

@@ -75,10 +75,12 @@ class _Crowd:
         self._by_person = {owner: sources.person(portal, owner) for owner in owners}
         self._by_workflow = sources.workflow()
         self._by_import = sources.imported()
-        self._companies = [
-            (firm, [(name, people.slug(name)) for name in people.names(firm.locale, seed).last]) for firm in companies
-        ]
-        self._first = {firm.locale: people.names(firm.locale, seed).first for firm in companies}
+        locales = {firm.locale for firm in companies}
+        self._companies = companies
+        self._first = {locale: people.names(locale, seed).first for locale in locales}
+        self._last = {
+            locale: [(name, people.slug(name)) for name in people.names(locale, seed).last] for locale in locales
+        }
         self._paths = list(PATHS)
         self._weights = list(accumulate(path.share for path in PATHS))
 
@@ -87,8 +89,8 @@ class _Crowd:
         rng = self._rng
         path = rng.choices(self._paths, cum_weights=self._weights)[0]
         owner = rng.choice(self._owners)
-        firm, names = rng.choice(self._companies)
-        last, local = rng.choice(names)
+        firm = rng.choice(self._companies)
+        last, local = rng.choice(self._last[firm.locale])
         values = {
             "firstname": rng.choice(self._first[firm.locale]),
             "lastname": last,
@@ -99,7 +101,8 @@ class _Crowd:
             **_values(path.steps[0]),
         }
         contact = self._portal.create("contacts", values, source=self._by_import, at=created)
-        moments = sorted(rng.randrange(created + 1, now) for _ in path.steps)
+        left = now - created - 1
+        moments = sorted(created + 1 + int(rng.random() * left) for _ in path.steps)
         for place, step in enumerate(path.steps[1:], 1):
             source: Source = self._by_person[owner] if rng.random() < 0.6 else self._by_workflow
             self._portal.update("contacts", contact, _values(step), source=source, at=moments[place - 1])

@@ -77,6 +77,7 @@ UNTIDY: Final = (
     Kind("tried_too_often", "T14", "propose", 1, untidy.tried_too_often, _FRESH),
     Kind("connected_too_long", "S3", "report", 2, untidy.connected_too_long, (18 * 24, 40 * 24)),
     Kind("stalled_deal", "S7", "report", 1, untidy.stalled_deal, (35 * 24, 60 * 24)),
+    Kind("without_next_action", "T10", "task", 2, untidy.without_next_action, (4, 60)),
     Kind("left_with_former_rep", "T6", "propose", 1, untidy.left_with_former_rep, (2, 30), _RECYCLED),
     Kind("ping_pong", "A18", "report", 1, lures.ping_pong),
     Kind("unmapped_option", "D4", "leave", 2, lures.unmapped_option),

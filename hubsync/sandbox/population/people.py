@@ -102,12 +102,13 @@ class Names:
 
 
 POOL: Final = 150
+_PROVIDERS: Final = [f"faker.providers.{name}" for name in ("person", "company", "address", "job")]
 
 
 @lru_cache(maxsize=64)
 def names(locale: str, seed: int) -> Names:
     """The pool of names of a locale, the same for the same seed."""
-    fake = Faker(locale)
+    fake = Faker(locale, providers=_PROVIDERS, use_weighting=False)
     fake.seed_instance(f"{seed}:{locale}")
 
     def pool(draw: str, size: int = POOL) -> tuple[str, ...]:

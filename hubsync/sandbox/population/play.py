@@ -64,6 +64,7 @@ class Player:
             "auto_reply": lambda a, x, at: acts.lead_auto_replies(portal, a.contact, x["subject"], x["text"], at=at),
             "bounce": lambda a, _, at: acts.email_bounces(portal, a.contact, a.last_mail, at=at),
             "note": lambda a, x, at: acts.log_note(portal, a.contact, x["text"], self._rep(a), at=at),
+            "plan": self._plan,
             "book": self._book,
             "hold": lambda a, x, at: acts.hold_meeting(portal, a.made[x["handle"]], self._rep(a), at=at),
             "miss": lambda a, x, at: acts.miss_meeting(portal, a.made[x["handle"]], self._rep(a), at=at),
@@ -165,6 +166,10 @@ class Player:
     def _call(self, actor: Actor, args: Mapping[str, Any], at: datetime) -> None:
         minutes = timedelta(minutes=7 if args["outcome"] == "connected" else 0)
         acts.rep_calls(self._portal, actor.contact, self._rep(actor), outcome=args["outcome"], duration=minutes, at=at)
+
+    def _plan(self, actor: Actor, args: Mapping[str, Any], at: datetime) -> None:
+        due = max(at, self._portal.clock.now()) + timedelta(days=args["days"])
+        acts.create_task(self._portal, actor.contact, self._rep(actor), args["subject"], due, at=at)
 
     def _book(self, actor: Actor, args: Mapping[str, Any], at: datetime) -> None:
         actor.made[args["handle"]] = acts.book_meeting(

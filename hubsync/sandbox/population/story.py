@@ -63,6 +63,8 @@ STAGES: Final[Mapping[str, str]] = {
 """Policy key → HubSpot value; a custom stage's value is numeric."""
 
 DAY: Final = 24.0
+LEAD_ACTS: Final = frozenset(("reply", "opt_out", "form", "book"))
+"""What leads do: at any hour, but not within seconds."""
 NOT_PLACED: Final = datetime.min.replace(tzinfo=UTC)
 OPENS, CLOSES = time(8, 30), time(17, 30)
 
@@ -229,6 +231,10 @@ class Story:
         """The rep writes a note."""
         return self._do("note", True, text=self._text(texts.NOTES))
 
+    def plans(self, in_days: float) -> Story:
+        """The rep writes a task for the next step."""
+        return self._do("plan", True, days=in_days, subject=self._text(texts.NEXT_STEPS))
+
     def books(self, in_days: float) -> int:
         """A meeting is booked `in_days` from now; its handle."""
         meeting = self._handle()
@@ -268,29 +274,33 @@ class Story:
     # -- into the past ------------------------------------------------------------------------------------------------
 
     def place(self, now: datetime, ended_hours_ago: float, days: float) -> None:
-        """Give every act its moment: the last one `ended_hours_ago`, none older than `days`, people in working hours.
+        """Give every act its moment: the last one about `ended_hours_ago`, none older than `days`, none after `now`.
 
-        Order is kept whatever working hours do to single acts, and no act is in the future.
+        People act in their working hours, so what falls into a night or a weekend waits for the morning. Where that
+        would be in the future, the whole story happened earlier. Order is kept.
         """
         longest = max(days * DAY - 4 * DAY - ended_hours_ago, DAY)
         squeeze = min(1.0, longest / self._clock) if self._clock else 1.0
         zone = ZoneInfo(PLACES[self.firm.place].zone)
-        end = now - timedelta(hours=ended_hours_ago)
-        last: datetime | None = None
+        end, latest = now - timedelta(hours=ended_hours_ago), now - timedelta(minutes=1)
+        while (late := self._lay_out(end, squeeze, zone) - latest) > timedelta(0):
+            end -= late
+        self._set_meetings()
+
+    def _lay_out(self, end: datetime, squeeze: float, zone: ZoneInfo) -> datetime:
+        """Set every act's moment so that the last falls on `end` or the working hours after; answer when it does."""
+        last = NOT_PLACED
         for step in self.steps:
             at = end - timedelta(hours=(self._clock - step.hours) * squeeze)
-            if step.by_hand:
-                at = at_work(at, zone, self.rng)
-            if last is not None and step.together:
+            if step.together:
                 at = last
-            elif last is not None and at <= last:
-                at = last + timedelta(seconds=self.rng.randrange(60, 400) if step.by_hand else self.rng.randrange(1, 9))
+            elif step.by_hand:
+                at = at_work(max(at, last + timedelta(seconds=self.rng.randrange(60, 400))), zone, self.rng)
+            else:
+                pause = self.rng.randrange(600, 7200) if step.act in LEAD_ACTS else self.rng.randrange(1, 9)
+                at = max(at, last + timedelta(seconds=pause))
             step.at = last = at.replace(microsecond=at.microsecond // 1000 * 1000)
-        late = (last or now) - (now - timedelta(minutes=1))
-        if late > timedelta(0):
-            for step in self.steps:
-                step.at -= late
-        self._set_meetings()
+        return last
 
     def _set_meetings(self) -> None:
         """A meeting that was held or missed began an hour before that was noted; others begin as planned."""
@@ -303,14 +313,13 @@ class Story:
 
 
 def at_work(at: datetime, zone: ZoneInfo, rng: Random) -> datetime:
-    """`at` if somebody in `zone` works then, else some moment of the last working hours before."""
+    """`at` if somebody in `zone` works then, else some moment of the next morning at work."""
     local = at.astimezone(zone)
     if local.weekday() < 5 and OPENS <= local.time() < CLOSES:
         return at
     day = local.date()
-    if local.weekday() >= 5 or local.time() < OPENS:
-        day -= timedelta(days=1)
+    if local.time() >= CLOSES:
+        day += timedelta(days=1)
     while day.weekday() >= 5:
-        day -= timedelta(days=1)
-    opening = datetime.combine(day, OPENS, zone).astimezone(UTC)
-    return opening + timedelta(minutes=rng.uniform(0, 9 * 60 - 1))
+        day += timedelta(days=1)
+    return datetime.combine(day, OPENS, zone).astimezone(UTC) + timedelta(minutes=rng.uniform(0, 120))

@@ -83,6 +83,13 @@ NOTES: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("Bicara sebentar, ingin melihat laporan.", "Dua pengambil keputusan, anggaran mulai Januari."),
 }
 
+NEXT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "en": ("Call again", "Send the offer"),
+    "de": ("Noch einmal anrufen", "Angebot schicken"),
+    "fr": ("Rappeler", "Envoyer l'offre"),
+    "id": ("Telepon lagi", "Kirim penawaran"),
+}
+
 LOSS_REASONS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "budget": {
         "en": ("No budget this year", "Too expensive for them", "Price"),

@@ -17,12 +17,16 @@ from hubsync.sandbox.population.story import By, Story
 
 @dataclass(frozen=True, slots=True)
 class Tidy:
-    """A state leads may well be in. `ended` = how many hours ago the last act was, from … to; None = any time."""
+    """A state leads may well be in. `ended` = how many hours ago the last act was, from … to; None = any time.
+
+    `planned` = the rep has a task for the next step, as every active lead should.
+    """
 
     name: str
     share: float
     write: Callable[[Story], object]
     ended: tuple[float, float] | None = None
+    planned: bool = False
 
 
 # -- the way in ------------------------------------------------------------
@@ -63,8 +67,8 @@ def attempting(s: Story, tries: int | None = None) -> Story:
     """The rep tries, by one or several channels; the status says so since the first try."""
     new(s).wait(0.3, 4).reaches_out()
     s.wait(0.01, 0.4).status("attempting", s.rng.choices(("rep", "workflow"), (70, 30))[0])
-    for _ in range(s.rng.randrange(0, 4) if tries is None else tries - 1):
-        s.wait(12, 40).reaches_out()
+    for _ in range(s.rng.randrange(0, 3) if tries is None else tries - 1):
+        s.wait(12, 30).reaches_out()
     return s
 
 
@@ -238,13 +242,13 @@ TIDY: Final = (
     Tidy("aside", 2, aside),
     Tidy("new", 6, new, (1, 10)),
     Tidy("mql", 4, mql, (1, 8)),
-    Tidy("attempting", 12, attempting, (2, 50)),
-    Tidy("connected", 9, connected, (4, 90)),
-    Tidy("working", 12, working, (4, 120)),
-    Tidy("salesaccepted", 3, salesaccepted, (4, 60)),
-    Tidy("qualified", 3, qualified, (2, 40)),
-    Tidy("open_deal", 9, open_deal, (4, 300)),
-    Tidy("second_deal_open", 1.5, second_deal_open, (4, 300)),
+    Tidy("attempting", 12, attempting, (2, 50), planned=True),
+    Tidy("connected", 9, connected, (4, 90), planned=True),
+    Tidy("working", 12, working, (4, 120), planned=True),
+    Tidy("salesaccepted", 3, salesaccepted, (4, 60), planned=True),
+    Tidy("qualified", 3, qualified, (2, 40), planned=True),
+    Tidy("open_deal", 9, open_deal, (4, 300), planned=True),
+    Tidy("second_deal_open", 1.5, second_deal_open, (4, 300), planned=True),
     Tidy("customer", 8, customer),
     Tidy("evangelist", 1, evangelist),
     Tidy("lost_for_now", 4, lost_for_now, (4, 1200)),

@@ -242,6 +242,11 @@ def undecided(s: Story) -> None:
     tidy.unqualified(s)
 
 
+def without_next_action(s: Story) -> None:
+    """Working since yesterday, and no task or meeting says what comes next."""
+    tidy.working(s)
+
+
 def left_with_former_rep(s: Story) -> None:
     """Recycled, with an owner who has left the company (the population gives it to them)."""
     tidy.recycled(s)
