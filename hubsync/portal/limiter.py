@@ -26,7 +26,9 @@ SEARCHES_PER_SECOND = 5
 SLACK = 0.05  # seconds a place is kept longer: HubSpot's clock ticks in its own steps
 MARGIN = 1 / 100  # of the allowance, left unused
 FLOOR = 1 / 20  # of the allowance: what we take even where others would take everything
-SEEN_FOR = 2.0  # seconds for which an observation of other consumers counts
+SEEN_FOR = 2.0  # seconds over which observations of other consumers are averaged
+REMEMBERED_FOR = 30.0  # seconds in which room kept for them is given up: who comes in bursts comes again
+CREDIT_SEEN_FOR = 1.0  # seconds for which the last Remaining binds; after that one call may find out
 DAY_SEEN_FOR = 600.0  # seconds after which a low daily remainder is looked at again: it is refilled at midnight
 
 
@@ -61,13 +63,16 @@ class RollingWindow:
         self._releases: deque[float] = deque()
         self._arrivals: list[float] = []
         self._others: deque[tuple[float, float]] = deque()
+        self._remembered = 0.0
+        self._peak = (0.0, 0.0)  # most that others were seen to use lately, and when
         self._paced_to = 0.0
         self._latency = 0.0
+        self._credit: tuple[float, float, float] | None = None  # calls left, arrival that told so, when seen
 
     @property
     def budget(self) -> int:
         """Requests per window that are ours: the allowance less the margin and what others use."""
-        others = self.others
+        others = max(self.others, self._remembered)
         room = others + others / 10 + 2 if others >= 1 else 0.0
         share = self.allowed - self.allowed * self._margin - room
         return max(1, int(self.allowed * FLOOR), int(share))
@@ -79,20 +84,19 @@ class RollingWindow:
 
     def wait(self, now: float) -> float:
         """Seconds until a request may be sent; 0 for at once."""
-        releases = self._releases
-        while releases and releases[0] <= now:
-            releases.popleft()
-        while self._others and self._others[0][0] < now - SEEN_FOR:
-            self._others.popleft()
-        budget = self.budget
+        self._forget(now)
+        releases, budget = self._releases, self.budget
         if len(self._in_flight) + len(releases) >= budget:
             return releases[0] - now if releases else self.seconds / budget
+        if self._credit is not None and self._credit[0] < 1 + self.others / 20:
+            return self.seconds / budget
         ahead = self._paced_to - now
         return max(0.0, ahead - self._burst * self.seconds)
 
     def sent(self, number: int, now: float) -> None:
         """Request `number` is on its way."""
         self._in_flight[number] = now
+        self._spend(1)
         self._paced_to = max(self._paced_to, now) + self.seconds / self.budget
 
     def answered(self, number: int, now: float, remaining: int | None) -> None:
@@ -111,9 +115,33 @@ class RollingWindow:
         self._paced_to = max(self._paced_to, until + self._burst * self.seconds)
 
     def _observe(self, arrival: float, now: float, remaining: int) -> None:
-        counted = bisect_right(self._arrivals, arrival) - bisect_right(self._arrivals, arrival - self.seconds)
+        """Learn from `remaining` what others used, and what was left after all that we sent since."""
+        earlier = bisect_right(self._arrivals, arrival)
+        counted = earlier - bisect_right(self._arrivals, arrival - self.seconds)
         overtaken = sum(1 for sent in self._in_flight.values() if sent + self._latency / 2 <= arrival)
         self._others.append((now, max(0.0, self.allowed - remaining - counted - overtaken)))
+        if self._credit is None or arrival >= self._credit[1]:
+            since = len(self._arrivals) - earlier + len(self._in_flight) - overtaken
+            self._credit = (remaining - since, arrival, now)
+
+    def _forget(self, now: float) -> None:
+        """Give back the places whose time is over, and drop what was seen too long ago."""
+        while self._releases and self._releases[0] <= now:
+            self._releases.popleft()
+            self._spend(-1)
+        while self._others and self._others[0][0] < now - SEEN_FOR:
+            self._others.popleft()
+        most, at = self._peak
+        self._remembered = most * max(0.0, 1 - (now - at) / REMEMBERED_FOR)
+        if self.others >= self._remembered:
+            self._peak, self._remembered = (self.others, now), self.others
+        if self._credit is not None and self._credit[2] <= now - CREDIT_SEEN_FOR:
+            self._credit = None
+
+    def _spend(self, calls: int) -> None:
+        if self._credit is not None:
+            left, arrival, seen = self._credit
+            self._credit = (left - calls, arrival, seen)
 
 
 class Limiter:
