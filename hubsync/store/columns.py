@@ -1,7 +1,7 @@
 """Column types that mean the same on SQLite and PostgreSQL.
 
 Times are stored as whole microseconds since 1970 (UTC), so that both databases compare and return them exactly; a naive
-datetime never gets in. JSON is JSONB on PostgreSQL and text on SQLite, and None is always SQL NULL.
+datetime never gets in. JSON is kept as the text that was given, and None is always SQL NULL.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import JSON, BigInteger, Integer
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
-Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""Any JSON value."""
+Json = JSON(none_as_null=True)
+"""Any JSON value. Not JSONB: that refuses texts with a NUL character, and one contact must not sink a batch."""
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """An id that the database counts up: SQLite counts only columns declared INTEGER."""

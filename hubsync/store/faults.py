@@ -6,6 +6,7 @@ as a broken statement, passes as it is, since it is a defect and not something a
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,7 +39,7 @@ _POSTGRES = {
     "42501": "doesn't let this user do that. Grant it the tables of hubsync and CREATE on its schema",
     "53100": "can't grow: the server's disk is full. Free some space, then try again",
     "53300": "has no connection left. Close some or raise max_connections, then try again",
-    "55P03": "is locked: another session has held a row for too long. Wait for it to end, then try again",
+    "55P03": "is locked: another session has been writing for too long. Wait for it or end it, then try again",
     "57014": "cancelled the statement (statement_timeout). Raise it for this user, then try again",
 }
 _POSTGRES_CLASSES = {
@@ -55,6 +56,10 @@ def named(location: Location) -> Iterator[None]:
     """Turns a fault of the database into a StoreError that says what happened and what to do."""
     try:
         yield
+    except sqlite3.Error as error:  # of a connection that SQLAlchemy doesn't manage
+        if (what := _sqlite(error)) is None:
+            raise
+        raise StoreError(_sentence(location, what)) from error
     except SQLAlchemyError as error:
         if isinstance(error, StatementError) and isinstance(error.orig, ValueError):
             raise error.orig from error  # a value that no column takes, such as a time without a zone
@@ -70,18 +75,22 @@ def describe(error: SQLAlchemyError, location: Location) -> str | None:
         return f"The database {location} is busy: this process has too many transactions at once. Try again."
     if not isinstance(error, DBAPIError):
         return None
-    what = _sqlite(error) if isinstance(location, SqliteFile) else _postgres(error)
-    return None if what is None else f"The database {location} {what}; what was not committed is not written."
+    what = _sqlite(error.orig) if isinstance(location, SqliteFile) else _postgres(error.orig)
+    return None if what is None else _sentence(location, what)
 
 
-def _sqlite(error: DBAPIError) -> str | None:
-    name = getattr(error.orig, "sqlite_errorname", "")
+def _sentence(location: Location, what: str) -> str:
+    return f"The database {location} {what}. What was not committed is not written."
+
+
+def _sqlite(error: BaseException | None) -> str | None:
+    name = getattr(error, "sqlite_errorname", "")
     return next((what for code, what in _SQLITE.items() if name == code or name.startswith(code + "_")), None)
 
 
-def _postgres(error: DBAPIError) -> str | None:
-    state = getattr(error.orig, "sqlstate", None)
+def _postgres(error: BaseException | None) -> str | None:
+    state = getattr(error, "sqlstate", None)
     if state is None:
         # The driver reports a lost or impossible connection without a code.
-        return _POSTGRES_CLASSES["08"] if type(error.orig).__name__ == "OperationalError" else None
+        return _POSTGRES_CLASSES["08"] if type(error).__name__ == "OperationalError" else None
     return _POSTGRES.get(state) or _POSTGRES_CLASSES.get(state[:2])

@@ -5,10 +5,12 @@ Alembic is imported only when something has to be migrated: opening a database c
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +28,7 @@ REVISIONS = ("0001",)
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x68756273796E63  # "hubsync"
 _LOCK_WAIT_SECONDS = 60.0
+_one_migration = threading.Lock()  # Alembic keeps its context in a global of the process
 
 
 def prepare(database: Database, *, migrate: bool) -> str | None:
@@ -61,7 +64,8 @@ def run_migrations(tx: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = tx
-    command.upgrade(config, "head")
+    with _one_migration:
+        command.upgrade(config, "head")
 
 
 def _found(database: Database) -> str | None:
@@ -102,8 +106,6 @@ def _lock(database: Database) -> AbstractContextManager[None]:
 @contextmanager
 def _prepared_file(location: SqliteFile) -> Iterator[None]:
     """Holds the lock file, and makes sure of a file in WAL mode (which outlives the connection that sets it)."""
-    import sqlite3
-
     try:
         stream = location.lock_path.open("ab")
     except OSError as error:
@@ -111,16 +113,8 @@ def _prepared_file(location: SqliteFile) -> Iterator[None]:
         raise StoreError(f"The lock file {location.lock_path} can't be opened ({reason}). Check its folder.") from error
     with stream:
         _wait_for_lock(stream, location)
-        try:
-            connection = sqlite3.connect(location.path, timeout=location.timeout, isolation_level=None)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"The database {location} can't be prepared: {error}. Check the file and its folder."
-            ) from error
+        with named(location), closing(sqlite3.connect(location.path, timeout=location.timeout)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
         yield
 
 

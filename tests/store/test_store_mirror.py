@@ -136,3 +136,9 @@ def test_lists_of_any_length_cost_few_statements(store: Store) -> None:
         assert store.open_tasks(PORTAL, ids) == {}
         store.forget(PORTAL, ids)
     assert len(statements) == 3 * 3 + 3 * 4
+
+
+def test_a_text_with_a_nul_character_does_not_sink_the_batch(store: Store) -> None:
+    odd = a_look("101", properties={"jobtitle": "\x00 boss \\u0000"})
+    store.save_looks(PORTAL, [odd, a_look("102")])
+    assert store.looks(PORTAL, ["101", "102"]) == {"101": odd, "102": a_look("102")}

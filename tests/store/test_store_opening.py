@@ -204,7 +204,7 @@ def test_a_database_missing_on_the_server_is_named(postgres: str, tmp_path: Path
         open_store(missing, base=tmp_path)
 
 
-class ServerSays(Exception):  # noqa: N818 -- stands for a driver's error
+class ServerError(Exception):
     def __init__(self, sqlstate: str) -> None:
         self.sqlstate = sqlstate
 
@@ -222,14 +222,14 @@ class ServerSays(Exception):  # noqa: N818 -- stands for a driver's error
 )
 def test_what_a_server_says_is_put_into_words(sqlstate: str, message: str, tmp_path: Path) -> None:
     location = locate("postgresql://h/crm", tmp_path, read_only=False)
-    said = describe(OperationalError("SELECT 1", {}, ServerSays(sqlstate)), location)
+    said = describe(OperationalError("SELECT 1", {}, ServerError(sqlstate)), location)
     assert said is not None
     assert message in said
 
 
 def test_a_defect_of_ours_is_not_dressed_up_as_a_fault_of_the_database(tmp_path: Path) -> None:
     location = locate("postgresql://h/crm", tmp_path, read_only=False)
-    assert describe(OperationalError("SELEC 1", {}, ServerSays("42601")), location) is None
+    assert describe(OperationalError("SELEC 1", {}, ServerError("42601")), location) is None
 
 
 def test_a_store_can_be_opened_while_another_process_writes(database_url: str, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -12,7 +11,7 @@ down_revision = None
 # A migration states its types itself: it must not change when the code's types do.
 _MOMENT = sa.BigInteger()
 _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+_JSON = sa.JSON()
 _OPEN = sa.text("state IN ('planned', 'sent')")
 _HOLDS_KEY = sa.text("state NOT IN ('refused', 'not_applied')")
 
