@@ -95,6 +95,7 @@ class _Composer:
 
     def document(self) -> Data:
         data: Data = {}
+        unparsed_from = None
         try:
             while not isinstance(event := next(self._events), yaml.StreamEndEvent):
                 if isinstance(event, yaml.DocumentStartEvent) and self.values:
@@ -109,7 +110,8 @@ class _Composer:
             self.problems.append(Problem(self._file, *position, "there is an invisible control character here"))
         except yaml.MarkedYAMLError as error:
             self.problems.append(self._syntax(error))
-        self._find_tabs()
+            unparsed_from = self.problems[-1].line
+        self._find_tabs(unparsed_from)
         return data
 
     def _node(self, event: Any, path: KeyPath) -> Data:
@@ -163,13 +165,17 @@ class _Composer:
             return text
         return "" if text in _NOTHING else text
 
-    def _find_tabs(self) -> None:
-        """YAML lets some tabs stand for spaces and refuses others; readers can't tell which, so all are faults."""
-        known = {problem.line for problem in self.problems}
+    def _find_tabs(self, unparsed_from: int | None) -> None:
+        """YAML lets some tabs stand for spaces and refuses others; readers can't tell which, so all are faults.
+
+        But those in literal text aren't. What wasn't parsed may be such text, if its lines begin with spaces.
+        """
+        known = self._verbatim | {problem.line for problem in self.problems}
         for number, line in enumerate(self._text.splitlines(), start=1):
             indent = line[: len(line) - len(line.lstrip(" \t"))]
             content = line[len(indent) :]
-            if "\t" in indent and content and not content.startswith("#") and number not in self._verbatim | known:
+            parsed = unparsed_from is None or number < unparsed_from
+            if "\t" in indent and content and content[0] != "#" and number not in known and (parsed or line[0] == "\t"):
                 self.problems.append(Problem(self._file, number, indent.index("\t") + 1, _TAB))
 
     def _fault(self, event: Any, message: str) -> None:

@@ -70,7 +70,8 @@ class _Fault:
     def __init__(self, model: type[BaseModel], path: KeyPath, data: Data, details: ErrorDetails) -> None:
         self.type: str = details["type"]
         self.details = details
-        within, self.at_key = _place(data, details["loc"])
+        within, of_key = _place(data, details["loc"])
+        self.at_key = of_key or self.type == "extra_forbidden"
         self.path = (*path, *within)
         self.model = model
         misfit = _MISFIT.fullmatch(self.type)
