@@ -35,13 +35,19 @@ def a_portal(now: datetime = NOW, seed: int = 0) -> Portal:
 
 
 @pytest.fixture(scope="module")
-def portal() -> Portal:
-    return a_portal()
+def world() -> tuple[Portal, Population]:
+    portal = a_portal()
+    return portal, populate(portal, 500)
 
 
 @pytest.fixture(scope="module")
-def population(portal: Portal) -> Population:
-    return populate(portal, 500)
+def portal(world: tuple[Portal, Population]) -> Portal:
+    return world[0]
+
+
+@pytest.fixture(scope="module")
+def population(world: tuple[Portal, Population]) -> Population:
+    return world[1]
 
 
 def everything(portal: Portal) -> dict[str, Any]:

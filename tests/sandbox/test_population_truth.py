@@ -231,13 +231,19 @@ FITS: dict[str, set[str]] = {
 
 
 @pytest.fixture(scope="module")
-def portal() -> Portal:
-    return Portal(clock=SandboxClock(NOW, frozen=True), seed=3)
+def world() -> tuple[Portal, Population]:
+    portal = Portal(clock=SandboxClock(NOW, frozen=True), seed=3)
+    return portal, populate(portal, 1000)
 
 
 @pytest.fixture(scope="module")
-def population(portal: Portal) -> Population:
-    return populate(portal, 1000)
+def portal(world: tuple[Portal, Population]) -> Portal:
+    return world[0]
+
+
+@pytest.fixture(scope="module")
+def population(world: tuple[Portal, Population]) -> Population:
+    return world[1]
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in UNTIDY])

@@ -117,10 +117,13 @@ def names(locale: str, seed: int) -> Names:
     return Names(pool("first_name"), pool("last_name"), pool("company"), pool("city", 60), pool("job", 60))
 
 
+_LIGATURES: Final = str.maketrans({"ß": "ss", "œ": "oe", "æ": "ae", "ø": "o", "ł": "l"})
+
+
 def slug(text: str) -> str:
     """`Müller & Söhne GmbH` → `muller-sohne-gmbh`: what may stand in an address."""
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    plain = unicodedata.normalize("NFKD", text.lower().translate(_LIGATURES)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
 def staff(seed: int, reps: int) -> tuple[Staff, ...]:
