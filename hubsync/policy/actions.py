@@ -18,7 +18,7 @@ from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Duration, parse_duration
 
 if TYPE_CHECKING:
-    from hubsync.policy.compile import Path, _Compiler
+    from hubsync.policy.compile import KeyPath, _Compiler
 
 KEYED = {"lead_status": STATUS, "lifecycle_stage": STAGE}
 """The two facts that rules set by policy key, and their properties."""
@@ -31,7 +31,7 @@ class ActionCompiler:
         self.owner = owner
         self.templates = templates
 
-    def compile(self, specs: Sequence[ActionSpec], source: str, path: Path) -> tuple[list[Action], list[str], bool]:
+    def compile(self, specs: Sequence[ActionSpec], source: str, path: KeyPath) -> tuple[list[Action], list[str], bool]:
         """The actions the portal can take, the names of what it lacks for the others, and whether they only propose."""
         found: list[Action] = []
         lacking: list[str] = []
@@ -57,7 +57,7 @@ class ActionCompiler:
                 found.append(FindingAction(text))
         return found, lacking, proposes
 
-    def sets(self, values: Mapping[str, Any], source: str, path: Path) -> tuple[list[SetAction], list[str]]:
+    def sets(self, values: Mapping[str, Any], source: str, path: KeyPath) -> tuple[list[SetAction], list[str]]:
         """The properties to set, and the names of what the portal lacks for the rest."""
         found: list[SetAction] = []
         lacking: list[str] = []
@@ -80,7 +80,7 @@ class ActionCompiler:
                 found.append(SetAction(KEYED.get(name, name), resolve))
         return found, lacking
 
-    def _keyed(self, name: str, value: Any, source: str, path: Path) -> tuple[Resolve | None, str | None]:
+    def _keyed(self, name: str, value: Any, source: str, path: KeyPath) -> tuple[Resolve | None, str | None]:
         is_status = name == "lead_status"
         terms = self.owner.statuses if is_status else self.owner.stages
         table: Mapping[str, Any] = self.owner.files.portal.statuses if is_status else self.owner.files.portal.stages
@@ -100,7 +100,7 @@ class ActionCompiler:
             return None, f'{what} "{key}"'
         return _constant(terms.value(key)), None
 
-    def _plain(self, name: str, value: Any, source: str, path: Path) -> Resolve | None:
+    def _plain(self, name: str, value: Any, source: str, path: KeyPath) -> Resolve | None:
         shape = self.owner.schema.properties.get(name)
         if isinstance(value, str):
             if shape is not None and shape.options and value not in shape.options:
@@ -120,7 +120,7 @@ class ActionCompiler:
         self.owner.report(source, path, "write a value, {fact: name} or {after_cause: duration}")
         return None
 
-    def _fact(self, name: str, source: str, path: Path) -> Resolve | None:
+    def _fact(self, name: str, source: str, path: KeyPath) -> Resolve | None:
         if name not in facts.FACTS:
             self.owner.report(source, (*path, "fact"), f'"{name}" is no fact{did_you_mean(name, facts.FACTS)}')
             return None
@@ -132,7 +132,7 @@ class ActionCompiler:
 
         return resolve
 
-    def _task(self, spec: TaskSpec, source: str, path: Path) -> TaskAction | None:
+    def _task(self, spec: TaskSpec, source: str, path: KeyPath) -> TaskAction | None:
         template = self.templates.get(spec.template)
         if template is None:
             known = did_you_mean(spec.template, self.templates)
@@ -143,7 +143,7 @@ class ActionCompiler:
             return None
         return TaskAction(spec.template, template.subject, template.body, template.priority, due)
 
-    def duration(self, text: str, source: str, path: Path) -> Duration | None:
+    def duration(self, text: str, source: str, path: KeyPath) -> Duration | None:
         """A duration, or None with a fault reported."""
         try:
             return parse_duration(text)

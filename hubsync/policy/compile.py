@@ -14,18 +14,20 @@ from zoneinfo import ZoneInfo
 
 from hubsync.policy import causes, cells, matrix
 from hubsync.policy.actions import ActionCompiler
-from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, compile_condition
+from hubsync.policy.ages import parse_ages
+from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, Test, compile_condition
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import FACTS, STAGE_KEYS, STATUS_KEYS
-from hubsync.policy.policy import Gap, Policy, PropertyShape, Schema
+from hubsync.policy.policy import Gap, Policy, Schema
 from hubsync.policy.rules import PROPOSE, Rule, SetAction, all_of, any_of
-from hubsync.policy.spec import Conditions, MatrixSpec, PortalSpec, RuleSpec, RulesSpec
-from hubsync.policy.vocabulary import STAGE, STATUS, Option, Terms, Wanted, resolve
+from hubsync.policy.ruleset import RuleSet, ideal_schema
+from hubsync.policy.spec import Conditions, RuleSpec
+from hubsync.policy.vocabulary import STAGE, STATUS, Terms, Wanted, resolve
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Calendar, parse_duration
 
-Path = tuple[str | int, ...]
-Report = Callable[[str, Path, str], None]
+KeyPath = tuple[str | int, ...]
+Report = Callable[[str, KeyPath, str], None]
 """Takes a fault: the file it is in, the path inside the file, the message."""
 
 PORTAL, MATRIX = "portal.yaml", "matrix.yaml"
@@ -44,29 +46,8 @@ ALWAYS_READ = (
     "notes_last_contacted",
 )
 """Cheap properties that facts lean on, besides those that rules name."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSet:
-    """All rule files of one folder, as read. `rules` maps a file's name to its content."""
-
-    portal: PortalSpec
-    matrix: MatrixSpec
-    rules: Mapping[str, RulesSpec]
-    digest: str = ""
-
-
-def ideal_schema(portal: PortalSpec, zone: str = "UTC") -> Schema:
-    """The portal that the rule files describe: every option and property is there. For `rules check` and `rules test`."""
-    statuses = tuple(
-        Option(s.value or key, s.labels.get("en", key), n) for n, (key, s) in enumerate(portal.statuses.items())
-    )
-    stages = tuple(
-        Option(s.value or key, s.labels.get("en", key), n) for n, (key, s) in enumerate(portal.stages.items())
-    )
-    shapes = {name: PropertyShape(p.type, frozenset(p.options)) for name, p in portal.properties.items()}
-    deal_stages = {"closedwon": "won", "closedlost": "lost"}
-    return Schema(statuses, stages, shapes, deal_stages, zone, complete=False)
+PERSONAL = frozenset({"email", "phone", "mobilephone", "firstname", "lastname", "address", "hs_email_domain"})
+"""Properties that say who somebody is; the mirror never holds them (design 4)."""
 
 
 def compile_policy(
@@ -152,7 +133,15 @@ class _Compiler:
             counts_deals=self.schema.has("num_associated_deals"),
             counts_contacts=self.schema.has("num_contacted_notes"),
             dates_stages=self.schema.has("hs_v2_date_entered_salesqualifiedlead"),
+            backlog_tests=self._backlog(),
             gaps=tuple(self.gaps),
+            mirrored=frozenset(self._properties()) - PERSONAL,
+            renamed={r.id: tuple(r.was) for f in self.files.rules.values() for r in f.rules if r.was},
+            managed_stages=frozenset(
+                t.value
+                for t in self.stages.terms
+                if portal.stages[t.like if t.like in portal.stages else t.key].managed
+            ),
             digest=self.files.digest,
         )
 
@@ -187,7 +176,7 @@ class _Compiler:
                 if not self.schema.has(name):
                     self.gaps.append(Gap("", "", f"property {name}", off=False))
 
-    def _quiet(self, text: str, where: tuple[str, Path]) -> timedelta:
+    def _quiet(self, text: str, where: tuple[str, KeyPath]) -> timedelta:
         if self.settle is not None:
             return self.settle
         try:
@@ -220,13 +209,31 @@ class _Compiler:
 
         return managed
 
+    def _backlog(self) -> dict[str, Test]:
+        tests: dict[str, Test] = {}
+        for name, spec in self.files.portal.backlog.items():
+            path: KeyPath = ("backlog", name)
+            try:
+                parse_ages(spec.age)
+            except ValueError as error:
+                self.report(PORTAL, (*path, "age"), str(error))
+            groups = spec.when if isinstance(spec.when, list) else [spec.when]
+            listed = isinstance(spec.when, list)
+            tests[name] = any_of(
+                [
+                    all_of(self.conditions(g, PORTAL, (*path, "when", n) if listed else (*path, "when")))
+                    for n, g in enumerate(groups)
+                ]
+            )
+        return tests
+
     def _automations(self, quiet: timedelta) -> list[Rule]:
         rules: list[Rule] = []
         seen: dict[str, str] = {}
         for source, content in self.files.rules.items():
             templates = {n: t for f in self.files.rules.values() for n, t in f.templates.items()}
             for number, spec in enumerate(content.rules):
-                path: Path = ("rules", number)
+                path: KeyPath = ("rules", number)
                 if spec.id in seen:
                     self.report(source, (*path, "id"), f'"{spec.id}" is already the id of a rule in {seen[spec.id]}')
                 seen[spec.id] = source
@@ -245,7 +252,9 @@ class _Compiler:
                         )
         return rules
 
-    def _rule(self, spec: RuleSpec, source: str, path: Path, quiet: timedelta, actions: ActionCompiler) -> Rule | None:
+    def _rule(
+        self, spec: RuleSpec, source: str, path: KeyPath, quiet: timedelta, actions: ActionCompiler
+    ) -> Rule | None:
         groups_spec = spec.when if isinstance(spec.when, list) else [spec.when]
         listed = isinstance(spec.when, list)
         groups = [
@@ -303,7 +312,7 @@ class _Compiler:
             ask=spec.ask or "",
         )
 
-    def conditions(self, group: Conditions, source: str, path: Path) -> list[Condition]:
+    def conditions(self, group: Conditions, source: str, path: KeyPath) -> list[Condition]:
         """Compile a group of conditions, all of which must hold; faults are reported."""
         found: list[Condition] = []
         for name, operators in group.items():
@@ -313,6 +322,8 @@ class _Compiler:
                     self.report(source, (*path, name), f'"{name}" is no fact and no property name{near}')
                     continue
                 self.asked.add(name)
+            elif name == "email_domain":
+                self.asked.add("email")
             for operator, operand in operators.items():
                 where = (*path, name, operator)
                 if operator not in ALL_OPERATORS:
@@ -328,7 +339,7 @@ class _Compiler:
                     self.report(source, where, str(fault))
         return found
 
-    def _known_keys(self, name: str, operator: str, operand: Any, source: str, where: Path) -> bool:
+    def _known_keys(self, name: str, operator: str, operand: Any, source: str, where: KeyPath) -> bool:
         kind = FACTS[name].kind if name in FACTS else ""
         if kind not in {STATUS_KEYS, STAGE_KEYS} or operator in {"is_known", "is_unknown"}:
             return True

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from hubsync.policy.changes import OpenTask
+from hubsync.policy.instants import instant_or_none
 
 RawEntry = Mapping[str, Any]
 """One entry of `propertiesWithHistory`: value, timestamp, sourceType, sourceId?, sourceLabel?, updatedByUserId?."""
@@ -81,3 +82,8 @@ class Contact:
     ours: tuple[OurWrite, ...] = ()
     spent: frozenset[str] = field(default_factory=frozenset)
     open_tasks: tuple[OpenTask, ...] = ()
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """When HubSpot last changed anything on the contact (`lastmodifieddate`)."""
+        return instant_or_none(self.properties.get("lastmodifieddate"))

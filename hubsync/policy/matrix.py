@@ -19,7 +19,7 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.words import did_you_mean
 
 if TYPE_CHECKING:
-    from hubsync.policy.compile import Path, _Compiler
+    from hubsync.policy.compile import KeyPath, _Compiler
 
 MATRIX = "matrix.yaml"
 NONE = "none"
@@ -79,7 +79,7 @@ class _Matrix:
     def rules(self, spec: MatrixSpec) -> Iterator[Rule]:
         covered: dict[str, list[str]] = {}
         for number, row in enumerate(spec.matrix):
-            path: Path = ("matrix", number)
+            path: KeyPath = ("matrix", number)
             stages = self._stages(row, path)
             side = self._side(row, path)
             for stage in stages:
@@ -96,7 +96,7 @@ class _Matrix:
                     f'Lifecycle stage "{stage}" {what}; each stage needs one row, or one with open_deals and one without',
                 )
 
-    def _stages(self, row: MatrixRowSpec, path: Path) -> list[str]:
+    def _stages(self, row: MatrixRowSpec, path: KeyPath) -> list[str]:
         named = row.row.lifecycle_stage
         keys = [named] if isinstance(named, str) else named
         table = self.owner.files.portal.stages
@@ -109,7 +109,7 @@ class _Matrix:
                 )
         return [k for k in keys if k == NONE or k in table]
 
-    def _side(self, row: MatrixRowSpec, path: Path) -> str:
+    def _side(self, row: MatrixRowSpec, path: KeyPath) -> str:
         if row.row.open_deals is None:
             return "any"
         if row.row.open_deals == DEALS_OPEN["open_deals"]:
@@ -119,7 +119,7 @@ class _Matrix:
         self.owner.report(MATRIX, (*path, "row", "open_deals"), "write {is_more_than: 0} or {is: 0}")
         return "any"
 
-    def _row(self, row: MatrixRowSpec, stages: list[str], side: str, path: Path) -> Iterator[Rule]:
+    def _row(self, row: MatrixRowSpec, stages: list[str], side: str, path: KeyPath) -> Iterator[Rule]:
         seen: set[str] = set()
         for names, cell in row.cells.items():
             where = (*path, "cells", names)
@@ -142,7 +142,7 @@ class _Matrix:
                 MATRIX, (*path, "cells"), f"no answer for {', '.join(missing)} (C2: every cell has exactly one)"
             )
 
-    def _cell(self, stage: str, status: str, side: str, cell: CellSpec, path: Path) -> Iterator[Rule]:
+    def _cell(self, stage: str, status: str, side: str, cell: CellSpec, path: KeyPath) -> Iterator[Rule]:
         given = [n for n in ("set", "propose", "report", "ask_deal") if getattr(cell, n) is not None]
         if len(given) != 1:
             self.owner.report(MATRIX, path, "a cell is `fits`, or exactly one of set, propose, report, ask_deal")
@@ -170,7 +170,7 @@ class _Matrix:
         status: str,
         side: str,
         cell: CellSpec,
-        path: Path,
+        path: KeyPath,
         answer: tuple[str, dict[str, Any], dict[str, Any], bool],
     ) -> Iterator[Rule]:
         mode, values, when, hard = answer

@@ -11,9 +11,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hubsync.policy.conditions import Test
+from hubsync.policy.contact import Contact
 from hubsync.policy.deals import DealTerms
+from hubsync.policy.instants import EPOCH
 from hubsync.policy.rules import Cell, Rule
-from hubsync.policy.vocabulary import Option, Terms
+from hubsync.policy.view import View
+from hubsync.policy.vocabulary import STAGE, Option, Terms
 from hubsync.policy.worktime import Calendar
 
 
@@ -108,6 +111,21 @@ class Policy:
     gaps: tuple[Gap, ...] = ()
     digest: str = ""
 
+    mirrored: frozenset[str] = frozenset()
+    """Of `properties`, those that are no personal data and may be kept in the mirror."""
+    renamed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Former ids of rules (`was:`), whose past goes over to the new id."""
+    backlog_tests: Mapping[str, Test] = field(default_factory=dict)
+    """Per category of the backlog, in order: whether a contact belongs there (B2)."""
+    managed_stages: frozenset[str] = frozenset()
+    """HubSpot's values of the stages whose contacts are managed (D5)."""
+
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id."""
         return next((r for r in self.rules if r.id == rule_id), None)
+
+    def in_scope(self, contact: Contact) -> bool:
+        """Whether the contact is managed: at a managed stage, with an owner or a raised hand, not excluded (D5)."""
+        return (contact.properties.get(STAGE) or "") in self.managed_stages and self.managed(
+            View(self, contact, EPOCH)
+        ) > 0

@@ -1,0 +1,33 @@
+"""All rule files of one folder, and the portal they describe by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hubsync.policy.policy import PropertyShape, Schema
+from hubsync.policy.spec import MatrixSpec, PortalSpec, RulesSpec
+from hubsync.policy.vocabulary import Option
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """All rule files of one folder, as read. `rules` maps a file's name to its content."""
+
+    portal: PortalSpec
+    matrix: MatrixSpec
+    rules: Mapping[str, RulesSpec]
+    digest: str = ""
+
+
+def ideal_schema(portal: PortalSpec, zone: str = "UTC") -> Schema:
+    """The portal that the rule files describe: every option and property is there. For `rules check` and `rules test`."""
+    statuses = tuple(
+        Option(s.value or key, s.labels.get("en", key), n) for n, (key, s) in enumerate(portal.statuses.items())
+    )
+    stages = tuple(
+        Option(s.value or key, s.labels.get("en", key), n) for n, (key, s) in enumerate(portal.stages.items())
+    )
+    shapes = {name: PropertyShape(p.type, frozenset(p.options)) for name, p in portal.properties.items()}
+    deal_stages = {"closedwon": "won", "closedlost": "lost"}
+    return Schema(statuses, stages, shapes, deal_stages, zone, complete=False)

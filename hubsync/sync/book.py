@@ -1,0 +1,115 @@
+"""What our own ledger adds to a contact: causes already fired, values that are ours, tasks still open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from hubsync.policy.changes import OpenTask
+from hubsync.policy.contact import Contact, OurWrite
+from hubsync.policy.instants import EPOCH
+from hubsync.portal.gateway import Gateway
+from hubsync.portal.values import Task
+from hubsync.store.store import Store
+from hubsync.store.values import FREE_STATES, Write
+
+_TAGS = re.compile(r"<[^>]*>|\s+")
+NOT_STARTED = "NOT_STARTED"
+COMPLETED = "COMPLETED"
+
+
+class Dresser(Protocol):
+    """Adds what is known from elsewhere to contacts as read."""
+
+    def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
+        """The same contacts, with more."""
+
+
+class NoBook:
+    """No database: nothing is ours, nothing is spent."""
+
+    def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
+        """The contacts as they are."""
+        return list(contacts)
+
+
+class Book:
+    """The ledger of one portal. With a gateway, open tasks are looked up in HubSpot; without one they are left out."""
+
+    def __init__(self, store: Store, portal: int, gateway: Gateway | None = None, *, now: datetime) -> None:
+        self.store = store
+        self.portal = portal
+        self.gateway = gateway
+        self.now = now
+
+    def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
+        """Contacts with `spent`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted as closed."""
+        ledger = self.store.ledger_of(self.portal, [c.id for c in contacts])
+        if not ledger:
+            return list(contacts)
+        tasks = self._open_tasks([row for rows in ledger.values() for row in rows])
+        return [
+            replace(
+                contact,
+                spent=frozenset(key_of(w) for w in rows if w.state not in FREE_STATES),
+                ours=tuple(ours_of(w) for w in rows if w.kind in {"set", "undo"} and w.state in _HAPPENED),
+                open_tasks=tuple(tasks[w.id] for w in rows if w.id in tasks),
+            )
+            if (rows := ledger.get(contact.id))
+            else contact
+            for contact in contacts
+        ]
+
+    def _open_tasks(self, rows: Sequence[Write]) -> dict[int, OpenTask]:
+        opened = [w for w in rows if w.kind == "task" and w.object_id and w.state == "applied" and w.closed_at is None]
+        if not opened or self.gateway is None:
+            return {}
+        present = self.gateway.read_tasks([w.object_id for w in opened if w.object_id])
+        closed: list[int] = []
+        found: dict[int, OpenTask] = {}
+        for row in opened:
+            task = present.get(row.object_id or "")
+            if task is None or task.status == COMPLETED:
+                closed.append(row.id)
+            else:
+                found[row.id] = OpenTask(row.id, task.id, row.rule, row.target, row.cause_key, is_untouched(task, row))
+        if closed:
+            self.store.close_tasks(self.portal, closed, self.now)
+        return found
+
+
+_HAPPENED = frozenset({"applied", "sent", "undone", "overridden"})
+
+
+def key_of(row: Write) -> str:
+    """The ledger key as the policy writes it (policy/causes.py)."""
+    return f"{row.rule}|{row.cause_key}|{row.target}"
+
+
+def ours_of(row: Write) -> OurWrite:
+    """A row of the ledger as an entry the policy can recognise in history."""
+    written = row.answered_at or row.sent_at or EPOCH
+    return OurWrite(
+        property=row.target,
+        value=row.after or "",
+        below=row.below,
+        effective_at=row.effective_at or row.cause_at or written,
+        rule=row.rule,
+        written_at=written,
+        restores=row.kind == "undo",
+    )
+
+
+def is_untouched(task: Task, row: Write) -> bool:
+    """Whether a task is as we wrote it and not started (T11). HubSpot may wrap the body in tags."""
+    wrote = row.facts
+    return (
+        task.status == NOT_STARTED
+        and task.subject == wrote.get("subject")
+        and _TAGS.sub("", task.body) == _TAGS.sub("", str(wrote.get("body") or ""))
+        and (task.owner_id or None) == (wrote.get("owner") or None)
+        and (task.due is None or task.due.isoformat() == wrote.get("due"))
+    )

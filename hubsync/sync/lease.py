@@ -1,0 +1,77 @@
+"""Holding a portal while writing to it: one writer at a time, renewed in the background, fenced by its epoch."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from hubsync.errors import StoreError
+from hubsync.store.store import Store
+
+HELD_FOR = 20.0
+"""Seconds a lease lives without renewal: so long a killed run keeps others out."""
+RENEWED_EVERY = 5.0
+PATIENCE = HELD_FOR + 5.0
+"""Seconds to wait for another's lease: one left by a killed run has run out by then."""
+
+
+class PortalLease:
+    """The right to write to a portal, as a context manager. `transaction()` fences what is recorded meanwhile.
+
+    Entering raises StoreError, naming the holder, where another run keeps the lease for longer than `patience` seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        portal: int,
+        what: str,
+        *,
+        patience: float = PATIENCE,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.store = store
+        self.portal = portal
+        self.holder = f"{what} (process {os.getpid()} on {socket.gethostname()})"
+        self.epoch = 0
+        self._patience = patience
+        self._sleep = sleep
+        self._ended = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, name="hubsync-lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        waited = 0.0
+        while (epoch := self.store.acquire_lease(self.portal, self.holder, HELD_FOR)) is None:
+            if waited >= self._patience:
+                other = self.store.lease_holder(self.portal)
+                who = other.holder if other else "another run"
+                raise StoreError(
+                    f"{who} is writing to portal {self.portal}. Nothing was done; try again when it has ended."
+                )
+            self._sleep(1.0)
+            waited += 1.0
+        self.epoch = epoch
+        self._renewer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._renewer.join()
+        self.store.release_lease(self.portal, self.epoch)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One transaction, refused with LeaseLost where the lease went to another."""
+        return self.store.begin(portal=self.portal, epoch=self.epoch)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(RENEWED_EVERY):
+            if not self.store.renew_lease(self.portal, self.epoch, HELD_FOR):
+                return  # the next transaction says so

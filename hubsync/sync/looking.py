@@ -1,0 +1,116 @@
+"""Looking at contacts: read, decide, fetch the dear facts a rule hangs on, decide again (design 1).
+
+Contacts stream through in pages; only those that still need facts wait, a few hundred at a time, so that memory stays
+flat however large the portal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hubsync.policy.changes import Decision
+from hubsync.policy.contact import Contact
+from hubsync.policy.decide import decide
+from hubsync.policy.policy import Horizon, Policy
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY
+from hubsync.portal.gateway import Gateway
+from hubsync.sync.book import Dresser
+
+WAITING_ROOM = 500
+"""Contacts that wait for dear facts before they are fetched together: ten batch reads with history."""
+OUTREACH_KINDS = ("emails", "calls", "communications")
+MORE_PROPERTIES = {"emails": ("hs_email_from_email",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A contact and what follows from it."""
+
+    contact: Contact
+    decision: Decision
+
+
+class Looker:
+    """Looks at contacts with one policy. `now` gives the portal's time; `dresser` adds what the ledger knows."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        policy: Policy,
+        horizon: Horizon,
+        now: Callable[[], datetime],
+        dresser: Dresser,
+        *,
+        tasks: bool,
+    ) -> None:
+        self.gateway = gateway
+        self.policy = policy
+        self.horizon = horizon
+        self.now = now
+        self.dresser = dresser
+        self.tasks = tasks
+
+    def over(self, pages: Iterable[Sequence[Contact]]) -> Iterator[list[Look]]:
+        """Look at every contact of the pages; contacts that vanish meanwhile are left out."""
+        waiting: list[Look] = []
+        for page in pages:
+            done: list[Look] = []
+            for look in self._decide(self.dresser.dress(page)):
+                (waiting if look.decision.needs else done).append(look)
+            yield done
+            if len(waiting) >= WAITING_ROOM:
+                yield self._complete(waiting)
+                waiting = []
+        if waiting:
+            yield self._complete(waiting)
+
+    def at(self, ids: Sequence[str]) -> Iterator[list[Look]]:
+        """Look at the contacts of these ids; those HubSpot does not have are left out."""
+        for start in range(0, len(ids), WAITING_ROOM):
+            read = self.gateway.read_contacts(ids[start : start + WAITING_ROOM], self.policy.properties)
+            yield from self.over([list({c.id: c for c in read.found.values()}.values())])
+
+    def again(self, contacts: Sequence[Contact]) -> list[Look]:
+        """Decide anew on contacts as just read, with their history; everything dear is fetched afresh."""
+        fresh = [replace(c, deals=None, engagements=None) for c in self.dresser.dress(contacts)]
+        return self._complete(self._decide(fresh))
+
+    def _decide(self, contacts: Iterable[Contact]) -> list[Look]:
+        now = self.now()
+        return [Look(c, decide(self.policy, c, now, self.horizon, tasks=self.tasks)) for c in contacts]
+
+    def _complete(self, looks: Sequence[Look]) -> list[Look]:
+        """Fetch what is missing and decide again, until nothing is; each fact is read once per contact."""
+        done = [look for look in looks if not look.decision.needs]
+        waiting = [look for look in looks if look.decision.needs]
+        while waiting:
+            contacts = self._fetch(waiting)
+            waiting = []
+            for look in self._decide(contacts):
+                (waiting if look.decision.needs else done).append(look)
+        return done
+
+    def _fetch(self, looks: Sequence[Look]) -> list[Contact]:
+        contacts = {look.contact.id: look.contact for look in looks}
+        wants = {
+            mask: [k.contact.id for k in looks if k.decision.needs & mask] for mask in (HISTORY, DEALS, ENGAGEMENTS)
+        }
+        if wants[HISTORY]:
+            read = self.gateway.read_contacts(wants[HISTORY], self.policy.properties, self.policy.history)
+            for id_ in wants[HISTORY]:
+                known, fresh = contacts.pop(id_), read.found.get(id_)
+                if fresh is not None and fresh.id == id_:
+                    contacts[id_] = replace(known, properties=fresh.properties, history=fresh.history or {})
+        if wants[DEALS]:
+            deals = self.gateway.deals_of([i for i in wants[DEALS] if i in contacts])
+            for id_ in wants[DEALS]:
+                if id_ in contacts:
+                    contacts[id_] = replace(contacts[id_], deals=deals.get(id_, ()))
+        if wants[ENGAGEMENTS]:
+            asked = [i for i in wants[ENGAGEMENTS] if i in contacts]
+            marks = self.gateway.engagements_of(asked, OUTREACH_KINDS, MORE_PROPERTIES)
+            for id_ in asked:
+                contacts[id_] = replace(contacts[id_], engagements=marks.get(id_, ()))
+        return list(contacts.values())

@@ -1,0 +1,147 @@
+"""What a run is about to do or has done, in the words of its JSON contract (design 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from hubsync.policy.changes import PROPOSE, Cause, CreateTask, Finding, SetProperty
+from hubsync.policy.contact import Contact
+from hubsync.policy.policy import Policy
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.sync.looking import Look
+
+Row = dict[str, Any]
+Seen = Mapping[str, tuple[str, str]]
+"""Property → (value, time stamp) of the newest entry of its history when it was decided on; ("", "") for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One contact's part of a plan."""
+
+    look: Look
+    seen: Seen
+
+
+def plan_of(look: Look) -> Planned:
+    """A decision with what it was based on."""
+    return Planned(look, seen_in(look.contact))
+
+
+def seen_in(contact: Contact) -> dict[str, tuple[str, str]]:
+    """The newest entry of each property's history that was read."""
+    return {
+        name: (str(entries[0].get("value") or ""), str(entries[0]["timestamp"])) if entries else ("", "")
+        for name, entries in (contact.history or {}).items()
+    }
+
+
+def is_as_seen(planned: Planned, now: Contact) -> bool:
+    """Whether the contact is still what was decided on: nobody has written Lead status, stage or a planned property since."""
+    fresh = seen_in(now)
+    names = {STATUS, STAGE, *(c.property for c in planned.look.decision.changes)}
+    nothing = ("", "")
+    return all(planned.seen.get(n, nothing) == fresh.get(n, nothing) for n in names)
+
+
+def instant(moment: datetime) -> str:
+    """A moment as JSON has it: ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def cause_row(cause: Cause | None) -> Row | None:
+    """A cause as JSON has it."""
+    return {"kind": cause.kind, "at": instant(cause.at), "id": cause.id} if cause else None
+
+
+def change_row(contact: str, change: SetProperty, state: str) -> Row:
+    """A change as JSON has it; null stands for empty."""
+    return {
+        "contact": contact,
+        "rule": change.rule,
+        "playbook": change.playbook,
+        "cause": cause_row(change.cause),
+        "property": change.property,
+        "from": change.old or None,
+        "to": change.new or None,
+        "state": state,
+    }
+
+
+def proposal_row(contact: str, finding: Finding) -> Row:
+    """A proposal as JSON has it."""
+    name, old, new = finding.fix or ("", "", "")
+    return {
+        "contact": contact,
+        "rule": finding.rule,
+        "playbook": finding.playbook,
+        "cause": cause_row(finding.cause),
+        "property": name,
+        "from": old or None,
+        "to": new or None,
+        "state": "proposed",
+    }
+
+
+def task_row(contact: str, task: CreateTask, state: str) -> Row:
+    """A task as JSON has it."""
+    return {
+        "contact": contact,
+        "rule": task.rule,
+        "subject": task.subject,
+        "owner": task.owner,
+        "due": instant(task.due),
+        "state": state,
+    }
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run found and did, as it goes."""
+
+    all_contacts: bool = False
+    contacts: int = 0
+    in_scope: int = 0
+    acted: int = 0
+    waiting: int = 0
+    backlog: int = 0
+    withdrawn: int = 0
+    changes: list[Row] = field(default_factory=list)
+    tasks: list[Row] = field(default_factory=list)
+    conflicts: list[Row] = field(default_factory=list)
+    held: list[Row] = field(default_factory=list)
+
+    def count(self, look: Look, policy: Policy) -> None:
+        """Count one look: what it shows besides what it changes."""
+        decision, contact = look.decision, look.contact.id
+        self.contacts += 1
+        self.waiting += decision.waiting is not None
+        self.backlog += sum(f.backlog for f in decision.findings)
+        self.in_scope += policy.in_scope(look.contact)
+        self.changes += [
+            proposal_row(contact, f) for f in decision.findings if f.kind == PROPOSE and not f.backlog and f.fix
+        ]
+        self.conflicts += [
+            {
+                "contact": contact,
+                "property": c.property,
+                "at": instant(c.at),
+                "rules": [{"rule": rule, "to": value or None} for rule, value in c.wants],
+            }
+            for c in decision.conflicts
+        ]
+        self.held += [task_row(contact, t, "held") for t in decision.held]
+
+    def changed_contacts(self) -> int:
+        """How many contacts have a change that is not only proposed."""
+        return len({c["contact"] for c in self.changes if c["state"] != "proposed"})
+
+    def states(self) -> dict[str, int]:
+        """How many changes ended in each state."""
+        found: dict[str, int] = {}
+        for row in self.changes:
+            found[row["state"]] = found.get(row["state"], 0) + 1
+        return found

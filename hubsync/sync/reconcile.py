@@ -1,0 +1,179 @@
+"""The one path from reading to writing (design 1): look → plan → guard → write through the outbox → ledger.
+
+A plan is complete before anything is written; a run that is killed at any line leaves rows that the next one settles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from hubsync.portal.gateway import Gateway
+from hubsync.store.store import Store
+from hubsync.store.values import Look as MirrorRow
+from hubsync.store.values import RunState
+from hubsync.sync.binding import BoundPortal
+from hubsync.sync.book import Book, Dresser, NoBook
+from hubsync.sync.guard import Limits
+from hubsync.sync.lease import PortalLease
+from hubsync.sync.looking import Look, Looker
+from hubsync.sync.plan import Planned, Tally, change_row, plan_of, task_row
+from hubsync.sync.recovery import recover
+from hubsync.sync.scope import CURSOR, Scope, base_for_guard, horizon_for, last_completed, read_scope
+from hubsync.sync.spool import Spool
+from hubsync.sync.writing import Writer
+
+log = structlog.get_logger()
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a sync found and did. `run` is None for a plan; `since` is from when causes count (None: from now)."""
+
+    run: int | None
+    tally: Tally
+    since: datetime | None
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every run needs: the portal, its policy, the database (None for a first plan), and the portal's clock."""
+
+    gateway: Gateway
+    portal: BoundPortal
+    store: Store | None
+    now: Callable[[], datetime]
+    effective_since: datetime | None = None
+    """The setting EFFECTIVE_SINCE, which outranks the database (B1)."""
+
+    def portal_now(self) -> datetime:
+        """The portal's time: ours, plus what its Date headers say (design 4)."""
+        return self.now() + self.gateway.clock_offset
+
+
+def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> Outcome:
+    """Decide on every contact of the scope and write nothing, neither to HubSpot nor to the database's cursors."""
+    started = session.portal_now()
+    horizon = horizon_for(session.store, session.portal, session.effective_since, started)
+    dresser: Dresser = Book(session.store, session.portal.id, None, now=started) if session.store else NoBook()
+    looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, dresser, tasks=True)
+    tally = Tally()
+    for looks in read_scope(session.gateway, session.store, session.portal, scope, looker, started):
+        for look in looks:
+            tally.count(look, session.portal.policy)
+            tally.acted += look.decision.acts
+            tally.changes += [change_row(look.contact.id, c, "planned") for c in look.decision.changes]
+            tally.tasks += [task_row(look.contact.id, t, "planned") for t in look.decision.tasks]
+        advance(len(looks))
+    return Outcome(None, tally, horizon.since, session.gateway.calls)
+
+
+def write(session: Session, store: Store, scope: Scope, limits: Limits, advance: Advance = lambda _n: None) -> Outcome:
+    """Plan, pass the guard, write. Raises UnsafePlan before the first write where the plan is too large.
+
+    Raises StoreError where another run is writing to the portal. A KeyboardInterrupt leaves what was written in the
+    ledger and passes through.
+    """
+    portal = session.portal.id
+    with PortalLease(store, portal, "hubsync sync --write") as lease:
+        started = session.portal_now()
+        store.close_dead_runs(portal, started)
+        recover(session.gateway, store, portal, started)
+        _first_write(session, store, started)
+        horizon = horizon_for(store, session.portal, session.effective_since, started)
+        run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
+        tally = Tally(all_contacts=scope.full or (scope.moves_cursor and last_completed(store, portal) is None))
+        state = "failed"
+        try:
+            book = Book(store, portal, session.gateway, now=started)
+            looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, book, tasks=True)
+            with Spool[Planned]() as spool:
+                state = "stopped"
+                tasks, changed = _decide_all(session, store, scope, looker, started, spool, tally, advance)
+                limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
+                state = "failed"
+                Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
+            state = "done"
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            with lease.transaction():
+                store.finish_run(portal, run, _run_state(state), _counts(tally), session.portal_now())
+                if state == "done" and scope.moves_cursor:
+                    store.set_cursor(portal, CURSOR, started.isoformat())
+    return Outcome(run, tally, horizon.since, session.gateway.calls)
+
+
+def _first_write(session: Session, store: Store, now: datetime) -> None:
+    """B1: the first write stamps from when causes count; new rules count from when they are first on."""
+    portal = session.portal
+    store.remember_portal(portal.id, at=now, time_zone=portal.account.time_zone)
+    if store.effective_since(portal.id) is None:
+        store.set_effective_since(portal.id, session.effective_since or now)
+    store.activate_rules(portal.id, [r.id for r in portal.policy.rules], now, was=portal.policy.renamed)
+
+
+def _decide_all(
+    session: Session,
+    store: Store,
+    scope: Scope,
+    looker: Looker,
+    started: datetime,
+    spool: Spool[Planned],
+    tally: Tally,
+    advance: Advance,
+) -> tuple[int, int]:
+    """Look at everything and spool what is to be done. Returns (tasks, contacts to change)."""
+    tasks = changed = 0
+    for looks in read_scope(session.gateway, store, session.portal, scope, looker, started):
+        for look in looks:
+            tally.count(look, session.portal.policy)
+            tasks += len(look.decision.tasks)
+            changed += bool(look.decision.changes)
+            if look.decision.acts or look.decision.superseded:
+                spool.append(plan_of(look))
+        _remember(session, store, looks)
+        advance(len(looks))
+    return tasks, changed
+
+
+def _remember(session: Session, store: Store, looks: Iterable[Look]) -> None:
+    """The mirror: when to look again. Names, addresses and the like are never part of what the policy asks."""
+    now = session.portal_now()
+    digest = session.portal.policy.digest
+    rows = [
+        MirrorRow(
+            contact=look.contact.id,
+            properties={k: v for k, v in look.contact.properties.items() if k in session.portal.policy.mirrored},
+            lastmodified=look.contact.modified_at or now,
+            digest=digest,
+            read_at=now,
+            next_look_at=look.decision.look_again,
+        )
+        for look in looks
+    ]
+    store.save_looks(session.portal.id, rows)
+
+
+def _run_state(state: str) -> RunState:
+    states: dict[str, RunState] = {"done": "done", "stopped": "stopped", "interrupted": "interrupted"}
+    return states.get(state, "failed")
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {
+        "contacts": tally.contacts,
+        "in_scope": tally.in_scope,
+        "tasks": sum(t["state"] == "applied" for t in tally.tasks),
+        "withdrawn": tally.withdrawn,
+        "waiting": tally.waiting,
+        "backlog": tally.backlog,
+        "all": int(tally.all_contacts),
+        **{f"changes_{state}": count for state, count in tally.states().items()},
+    }

@@ -1,0 +1,315 @@
+"""Writing a plan: re-read, record, send, record (design 5 "Writing", "Exactly-once tasks").
+
+Just before a batch its contacts are re-read with their history; who was touched since the plan is decided on anew.
+Every row is in the ledger before its call is made. One contact's refusal never stops the others.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hubsync.policy.causes import ledger_key
+from hubsync.policy.changes import Cause, CreateTask, SetProperty, Superseded, WithdrawTask
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.portal.gateway import Gateway
+from hubsync.portal.values import NewTask, Update
+from hubsync.portal.values import Outcome as Written
+from hubsync.store.store import Store
+from hubsync.store.values import NewWrite, Settlement, WriteState
+from hubsync.sync.binding import BoundPortal
+from hubsync.sync.lease import PortalLease
+from hubsync.sync.looking import Look, Looker
+from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, task_row
+from hubsync.sync.spool import Spool
+
+BATCH = 100
+LAST_ACTION = "hubsync_last_action"
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One change on its way: the contact, the change, its row in the ledger."""
+
+    contact: str
+    change: SetProperty
+    id: int
+
+
+class Writer:
+    """Writes one run's plan. Used once."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        store: Store,
+        portal: BoundPortal,
+        lease: PortalLease,
+        run: int,
+        looker: Looker,
+        tally: Tally,
+    ) -> None:
+        self.gateway = gateway
+        self.store = store
+        self.portal = portal
+        self.lease = lease
+        self.run = run
+        self.looker = looker
+        self.tally = tally
+        self._tasks: list[tuple[str, CreateTask]] = []
+
+    def write_all(self, spool: Spool[Planned], advance: Advance) -> None:
+        """Write everything in the spool, 100 contacts at a time."""
+        for batch in _batches(spool, BATCH):
+            self._write(batch)
+            advance(0)
+        self._create_tasks(everything=True)
+
+    def _write(self, batch: Sequence[Planned]) -> None:
+        looks = self._still_wanted(batch)
+        self._withdraw([w for look in looks for w in look.decision.withdrawn])
+        self._spend([(look, s) for look in looks for s in look.decision.superseded])
+        landed = self._set(looks)
+        for look in looks:
+            self.tally.acted += look.decision.acts
+            if look.contact.id in landed:
+                self._tasks += [(look.contact.id, task) for task in look.decision.tasks]
+        self._create_tasks(everything=False)
+
+    def _still_wanted(self, batch: Sequence[Planned]) -> list[Look]:
+        """The batch as of now: contacts with changes are re-read, those that moved on are decided on anew."""
+        changing = [p for p in batch if p.look.decision.changes]
+        looks = [p.look for p in batch if not p.look.decision.changes]
+        if not changing:
+            return looks
+        policy = self.portal.policy
+        read = self.gateway.read_contacts([p.look.contact.id for p in changing], policy.properties, policy.history)
+        moved = []
+        for planned in changing:
+            fresh = read.found.get(planned.look.contact.id)
+            if fresh is None or fresh.id != planned.look.contact.id:
+                continue  # deleted or merged away since: there is nothing left to write to
+            if is_as_seen(planned, fresh):
+                looks.append(planned.look)
+            else:
+                moved.append(fresh)
+        for look in self.looker.again(moved) if moved else ():
+            looks.append(look)
+        return looks
+
+    def _set(self, looks: Sequence[Look]) -> set[str]:
+        """Write the changes; the ids of contacts all of whose changes landed (or that had none)."""
+        rows = self._record(looks)
+        failed: set[str] = set()
+        by_contact: dict[str, list[_Row]] = {}
+        for row in rows:
+            by_contact.setdefault(row.contact, []).append(row)
+        updates = [
+            Update(contact, self._properties(some), trace=f"{self.run}-{some[0].id}")
+            for contact, some in by_contact.items()
+        ]
+        if updates:
+            with self.lease.transaction():
+                self.store.mark_sent(self.portal.id, [r.id for r in rows], self.looker.now())
+            outcomes = self.gateway.update_contacts(updates, self.portal.stage_values)
+            self._settle(outcomes, by_contact, failed)
+        return {look.contact.id for look in looks} - failed
+
+    def _record(self, looks: Sequence[Look]) -> list[_Row]:
+        wanted = [(look, change) for look in looks for change in look.decision.changes]
+        with self.lease.transaction():
+            planned = self.store.plan_writes(
+                self.portal.id, self.run, [self._new_write(look, change) for look, change in wanted]
+            )
+        return [
+            _Row(look.contact.id, change, entry.id)
+            for (look, change), entry in zip(wanted, planned, strict=True)
+            if entry.fresh
+        ]
+
+    def _new_write(self, look: Look, change: SetProperty) -> NewWrite:
+        entries = (look.contact.history or {}).get(change.property, ())
+        return NewWrite(
+            contact=look.contact.id,
+            kind="set",
+            target=change.property,
+            before=change.old or None,
+            after=change.new,
+            below=str(entries[0]["timestamp"]) if entries else "",
+            effective_at=change.cause.at,
+            facts={STATUS: look.contact.properties.get(STATUS), STAGE: look.contact.properties.get(STAGE)},
+            rules_digest=self.portal.policy.digest,
+            **_cause_columns(change.rule, change.playbook, change.cause),
+        )
+
+    def _properties(self, rows: Sequence[_Row]) -> dict[str, str]:
+        """What goes into one contact's update: the changes, and a line for the record itself (G2)."""
+        values = {row.change.property: row.change.new for row in rows}
+        if LAST_ACTION in self.portal.definitions:
+            values[LAST_ACTION] = self._last_action([row.change for row in rows])
+        return values
+
+    def _last_action(self, changes: Sequence[SetProperty]) -> str:
+        change = min(changes, key=lambda c: (c.property != STATUS, c.property != STAGE))
+        policy = self.portal.policy
+        terms = policy.statuses if change.property == STATUS else policy.stages
+        label = terms.label(terms.key(change.new)) if change.property in {STATUS, STAGE} else change.property
+        day = change.cause.at.astimezone(policy.zone)
+        return f"{label}: {change.says} ({day.day} {day:%B %Y}, {change.playbook})"
+
+    def _settle(self, outcomes: Iterable[Written], by_contact: dict[str, list[_Row]], failed: set[str]) -> None:
+        now = self.looker.now()
+        results: list[Settlement] = []
+        for outcome in outcomes:
+            for row in by_contact[outcome.id]:
+                state = _state_of(outcome)
+                if state is None:
+                    failed.add(row.contact)
+                    self.tally.changes.append(change_row(row.contact, row.change, "uncertain"))
+                    continue
+                if state != "applied":
+                    failed.add(row.contact)
+                results.append(Settlement(row.id, state, now, answer=outcome.answer or None))
+                self.tally.changes.append(change_row(row.contact, row.change, state))
+        with self.lease.transaction():
+            self.store.settle(self.portal.id, results)
+
+    def _spend(self, lost: Sequence[tuple[Look, Superseded]]) -> None:
+        """Record the causes that lost to later ones: they are spent without a write."""
+        rows = [
+            NewWrite(
+                contact=look.contact.id,
+                kind="set",
+                target=s.target,
+                after=s.value,
+                state="superseded",
+                note=f"superseded by {s.by}",
+                rules_digest=self.portal.policy.digest,
+                **_cause_columns(s.rule, s.playbook, s.cause),
+            )
+            for look, s in lost
+        ]
+        with self.lease.transaction():
+            self.store.plan_writes(self.portal.id, self.run, rows)
+        for look, s in lost:
+            change = SetProperty(s.target, "", s.value, s.rule, s.playbook, s.cause, "")
+            self.tally.changes.append(change_row(look.contact.id, change, "superseded"))
+
+    def _create_tasks(self, *, everything: bool) -> None:
+        while len(self._tasks) >= BATCH or (everything and self._tasks):
+            batch, self._tasks = self._tasks[:BATCH], self._tasks[BATCH:]
+            self._create(batch)
+
+    def _create(self, batch: Sequence[tuple[str, CreateTask]]) -> None:
+        refs = [reference(self.portal.id, contact, task) for contact, task in batch]
+        tasks = [
+            replace(task, body=f"{task.body} [hubsync {ref}]".strip())
+            for (_, task), ref in zip(batch, refs, strict=True)
+        ]
+        with self.lease.transaction():
+            planned = self.store.plan_writes(
+                self.portal.id,
+                self.run,
+                [
+                    self._new_task(contact, task, ref)
+                    for (contact, _), task, ref in zip(batch, tasks, refs, strict=True)
+                ],
+            )
+            fresh = [n for n, entry in enumerate(planned) if entry.fresh]
+            self.store.mark_sent(self.portal.id, [planned[n].id for n in fresh], self.looker.now())
+        outcomes = self.gateway.create_tasks(
+            [
+                NewTask(
+                    contact_id=batch[n][0],
+                    subject=tasks[n].subject,
+                    body=tasks[n].body,
+                    owner_id=tasks[n].owner,
+                    due=tasks[n].due,
+                    trace=refs[n],
+                    priority=tasks[n].priority,
+                )
+                for n in fresh
+            ]
+        )
+        now = self.looker.now()
+        states: dict[str, WriteState | None] = {"created": "applied", "refused": "refused", "uncertain": None}
+        results = []
+        for n, outcome in zip(fresh, outcomes, strict=True):
+            state = states[outcome.state]
+            if state is not None:
+                results.append(
+                    Settlement(planned[n].id, state, now, answer=outcome.answer or None, object_id=outcome.task_id)
+                )
+            self.tally.tasks.append(task_row(batch[n][0], tasks[n], state or "uncertain"))
+        with self.lease.transaction():
+            self.store.settle(self.portal.id, results)
+
+    def _new_task(self, contact: str, task: CreateTask, ref: str) -> NewWrite:
+        return NewWrite(
+            contact=contact,
+            kind="task",
+            target=task.template,
+            after=task.subject,
+            ref=ref,
+            facts={
+                "subject": task.subject,
+                "body": task.body,
+                "owner": task.owner,
+                "due": task.due.isoformat(),
+            },
+            effective_at=task.cause.at,
+            rules_digest=self.portal.policy.digest,
+            **_cause_columns(task.rule, task.playbook, task.cause),
+        )
+
+    def _withdraw(self, gone: Sequence[WithdrawTask]) -> None:
+        if not gone:
+            return
+        answers = self.gateway.delete_tasks([w.task.task_id for w in gone])
+        deleted = [w.task.write_id for w in gone if answers.get(w.task.task_id) == "deleted"]
+        with self.lease.transaction():
+            self.store.close_tasks(self.portal.id, deleted, self.looker.now())
+        self.tally.withdrawn += len(deleted)
+
+
+def reference(portal: int, contact: str, task: CreateTask) -> str:
+    """A task's reference, derived: the same cause always gives the same one (design 5)."""
+    text = f"{portal}|{contact}|{ledger_key(task.rule, task.cause, task.template)}"
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode()[:10]
+
+
+def _cause_columns(rule: str, playbook: str, cause: Cause) -> dict[str, Any]:
+    return {
+        "rule": rule,
+        "playbook": playbook,
+        "cause_key": cause.key,
+        "cause_kind": cause.kind,
+        "cause_at": cause.at,
+        "cause_id": cause.id,
+    }
+
+
+def _state_of(outcome: Written) -> WriteState | None:
+    """The ledger's state for an outcome; None where it is not known and the next run must find out."""
+    match outcome.state:
+        case "applied" | "not_applied" | "refused":
+            return outcome.state
+        case "gone":
+            return "refused"
+        case "uncertain":
+            return None
+
+
+def _batches(values: Iterable[Planned], size: int) -> Iterator[list[Planned]]:
+    batch: list[Planned] = []
+    for value in values:
+        batch.append(value)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
