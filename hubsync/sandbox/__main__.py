@@ -36,6 +36,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _end_with_stdin(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
+
+
 def main() -> None:
     """Seed, listen, say so, serve."""
     args = _arguments()
@@ -50,7 +55,7 @@ def main() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stop.set())
     if args.while_stdin:
-        threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+        threading.Thread(target=_end_with_stdin, args=(stop,), daemon=True).start()
     with Sandbox(portal, port=args.port, latency=args.latency, allowance=args.allowance, daily=args.daily) as box:
         line = {
             "url": box.url,

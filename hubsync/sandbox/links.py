@@ -19,6 +19,11 @@ class Links:
         self.labels: dict[tuple[str, str, int], str] = {}
         """(from kind, to kind, type id) → label of a portal's own association types."""
 
+    def define_label(self, kind: str, to_kind: str, type_id: int, label: str) -> None:
+        """Define an association label of the portal's own, the same in both directions."""
+        self.labels[kind, to_kind, type_id] = label
+        self.labels[to_kind, kind, type_id] = label
+
     def add(
         self, kind: str, record_id: str, to_kind: str, to_id: str, *, type_id: int | None = None, at: int | None = None
     ) -> None:
@@ -27,14 +32,18 @@ class Links:
         with portal.lock:
             one, other = portal.get(kind, record_id), portal.get(to_kind, to_id)
             default = ASSOCIATION_TYPES[kind, to_kind]
-            extra = (type_id,) if type_id not in (None, default) else ()
-            primary = PRIMARY_TYPES.get((kind, to_kind))
-            if kind in ("contacts", "deals") and to_kind == "companies" and not one.linked("companies"):
-                extra = (primary,) if primary else ()
-            back = PRIMARY_TYPES.get((to_kind, kind))
+            there, back = {default}, {ASSOCIATION_TYPES[to_kind, kind]}
+            if type_id is not None:
+                there.add(type_id)
+            if (kind, to_kind, type_id) in self.labels and type_id is not None:
+                back.add(type_id)
+            first = kind in ("contacts", "deals") and to_kind == "companies" and not one.linked("companies")
+            if first or type_id == PRIMARY_TYPES.get((kind, to_kind), -1):
+                there.add(PRIMARY_TYPES[kind, to_kind])
+                back.add(PRIMARY_TYPES[to_kind, kind])
             new = other.id not in one.linked(to_kind)
-            self._put(one, other, (default, *(each for each in extra if each)))
-            self._put(other, one, (ASSOCIATION_TYPES[to_kind, kind], *((back,) if primary in extra and back else ())))
+            self._put(one, other, tuple(sorted(there)))
+            self._put(other, one, tuple(sorted(back)))
             self._follow(one, other, portal.now_ms() if at is None else at, new=new)
 
     def remove(self, kind: str, record_id: str, to_kind: str, to_id: str) -> None:

@@ -33,6 +33,8 @@ class Schemas:
         self.groups: dict[str, dict[str, str]] = {
             kind: {prop.group: prop.group for prop in found.values()} for kind, found in self.properties.items()
         }
+        self.stage_order: dict[str, dict[str, int]] = {}
+        """Kind → lifecycle stage → its place."""
         self._stages_changed()
 
     def add_group(self, kind: str, name: str, label: str) -> None:
@@ -95,6 +97,11 @@ class Schemas:
 
     def _stages_changed(self) -> None:
         definition = self.properties["contacts"][lifecycle.PROPERTY]
+        for kind in ("contacts", "companies"):  # both share one list of stages
+            self.stage_order[kind] = lifecycle.order_of(definition)
+            self.properties[kind][lifecycle.PROPERTY] = self.properties[kind][lifecycle.PROPERTY].with_options(
+                definition.options
+            )
         for option in definition.options:
             for prop in stage_properties(option.value, option.label, shipped=option.value in lifecycle.SHIPPED):
                 self.properties["contacts"].setdefault(prop.name, prop)

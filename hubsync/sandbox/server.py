@@ -12,6 +12,7 @@ from datetime import UTC
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Self
 
@@ -78,6 +79,10 @@ class Sandbox:
         self.service.consumers[token] = Consumer(label, window, scopes)
         return token
 
+    def fail(self, kind: str, **how: Any) -> None:
+        """Switch a fault on: `kind` and the fields of `Fault`. Raises ValueError for an unknown kind."""
+        self.service.faults.add(Fault(kind, **how))
+
     def rotate_token(self) -> str:
         """A new token in place of the first one, which is refused from now on."""
         fresh = f"{self.token}-r"
@@ -118,6 +123,11 @@ class _Server(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Bind without asking who we are: the base class looks the host's name up, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:

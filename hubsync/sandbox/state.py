@@ -19,6 +19,7 @@ from hubsync.sandbox.clock import SandboxClock
 from hubsync.sandbox.directory import Directory
 from hubsync.sandbox.journal import Journal, Write
 from hubsync.sandbox.links import Links
+from hubsync.sandbox.mail import fill_addresses
 from hubsync.sandbox.object_properties import ENGAGEMENTS, TYPE_IDS
 from hubsync.sandbox.records import CALCULATED, Record, Source
 from hubsync.sandbox.schemas import Schemas
@@ -167,9 +168,12 @@ class Portal:
             record = Record(kind, table.new_id(), stored, source or self.app_source, moment)
             table.add(record)
             table.remember(record, moment + self.lag_ms, self.now_ms(), existed=False)
-            self.journal.write(Write(kind, record.id, "", "", "created", record.source, moment))
+            if self.journal.recording:
+                self.journal.write(Write(kind, record.id, "", "", "created", record.source, moment))
             if email := stored.get("email") if kind == "contacts" else None:
                 self.emails[email.lower()] = record.id
+            if kind == "emails":
+                fill_addresses(record)
             self._follow(record, stored.keys(), moment)
             for to_kind, to_id in to:
                 self.links.add(kind, record.id, to_kind, to_id, at=moment)
@@ -189,8 +193,8 @@ class Portal:
         A backward lifecycle stage is silently kept. Values aren't checked here. Raises KeyError, EmailTakenError.
         """
         with self.lock:
-            moment = at if isinstance(at, int) else self.moment(at)
             record = self.get(kind, record_id)
+            moment = max(self.now_ms(), record.updated) if at is None else at if isinstance(at, int) else to_ms(at)
             wanted = {name: str(value) for name, value in changes.items() if value is not None}
             if kind == "contacts" and "email" in wanted:
                 self._claim_email(wanted, record.id)
@@ -233,6 +237,7 @@ class Portal:
             self.links.cut(record)
             self.tables[kind].remove(record.id)
             self.journal.write(Write(kind, record.id, "", "", "purged", self.app_source, moment))
+            self._refresh_around(record, moment)
 
     def touch(self, record: Record, at: int) -> None:
         """Move a record's modification date, as any change does."""
@@ -277,7 +282,7 @@ class Portal:
         changes = {name: value for name, value in wanted.items() if record.values.get(name, "") != value}
         stage = changes.get(lifecycle.PROPERTY)
         if stage and record.kind in ("contacts", "companies"):
-            order = lifecycle.order_of(self.schemas.properties[record.kind][lifecycle.PROPERTY])
+            order = self.schemas.stage_order[record.kind]
             if lifecycle.keeps_old_stage(order, record.values.get(lifecycle.PROPERTY, ""), stage, source):
                 del changes[lifecycle.PROPERTY]
                 if self.switches.backward_bumps_modified and not changes:
@@ -289,7 +294,7 @@ class Portal:
         for name, value in changes.items():
             before = record.values.get(name, "")
             record.change(name, value, source, at)
-            if source is not CALCULATED:
+            if self.journal.recording and source is not CALCULATED:
                 self.journal.write(Write(record.kind, record.id, name, before, value, source, at))
         record.updated = max(record.updated, at)
         if record.kind == "contacts" and "email" in changes:
@@ -333,13 +338,18 @@ class Portal:
         for contact in list(deal.linked("contacts")):
             record = self._living("contacts", contact)
             if target and record:
-                self._commit(record, {lifecycle.PROPERTY: target}, Source("DEALS", deal.id, "Deal sync"), at)
+                self._move_stage(record, target, Source("DEALS", deal.id, "Deal sync"), at)
 
     def sync_company(self, company: Record, contact: str, at: int) -> None:
         """Give a contact its company's stage, forward only, where the switch is on."""
         record, stage = self._living("contacts", contact), company.values.get(lifecycle.PROPERTY)
         if record and stage and self.switches.company_stage_sync:
-            self._commit(record, {lifecycle.PROPERTY: stage}, Source("COMPANIES", company.id, "Company sync"), at)
+            self._move_stage(record, stage, Source("COMPANIES", company.id, "Company sync"), at)
+
+    def _move_stage(self, contact: Record, stage: str, source: Source, at: int) -> None:
+        """The portal's own moves follow what it finds: they never come before the last change of the stage."""
+        entries = contact.entries(lifecycle.PROPERTY)
+        self._commit(contact, {lifecycle.PROPERTY: stage}, source, max(at, entries[-1].at if entries else at))
 
     def _refresh_around(self, record: Record, at: int) -> None:
         for contact in record.linked("contacts"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from hubsync.sandbox.http import problems
 from hubsync.sandbox.http.call import Call, Reply, fields, json_reply, text_list
@@ -61,7 +62,7 @@ def read(call: Call, kind: str) -> Reply:
             missing.append(asked)
         else:
             found[record.id] = record
-    ordered = sorted(found.values(), key=lambda record: hash((record.id, call.portal.seed)))
+    ordered = sorted(found.values(), key=lambda record: crc32(record.id.encode()))
     errors = [problems.missing_ids(SINGULAR[kind].upper(), missing)] if missing else []
     return answer(call, 200, [shape.show(record) for record in ordered], errors, started)
 

@@ -65,7 +65,7 @@ def checked_associations(portal: Portal, kind: str, found: Any) -> list[Target]:
         return []
     if not isinstance(found, list):
         raise problems.bad_json('"associations" must be a list')
-    targets = []
+    targets: list[Target] = []
     for item in found:
         each = fields(item, "to", "types")
         target = str(fields(each.get("to"), "id").get("id", ""))
