@@ -256,7 +256,10 @@ class _Settlement:
                 )
 
     def _notes(self) -> None:
-        """Proposals and reports, on the state that all corrections leave."""
+        """Proposals and reports, on the state that all corrections leave.
+
+        They overwrite nothing, so a person's later choice does not silence them (C2).
+        """
         cell = self.policy.cells.get((self.view.status, self.view.stage))
         for residual in cell.notes if cell is not None else ():
             cause = self._cause(residual)
@@ -275,11 +278,6 @@ class _Settlement:
                 if value is None or value == old or self._backward(action.property, old, value):
                     continue
                 if ledger_key(rule.id, cause, action.property) in self.view.contact.spent:
-                    continue
-                chosen = self._chosen_later(rule, action.property, cause)
-                if chosen is not None:
-                    if rule.matrix:
-                        self._overruled(rule, cause, chosen)
                     continue
                 kind = PROPOSE if rule.mode == PROPOSE else REPORT
                 message = f"{rule.says} {rule.ask}".strip()
