@@ -51,11 +51,13 @@ def walls(zone: str, start: datetime, minutes: int) -> list[tuple[int, date]]:
 
 def open_minutes(hours: Hours) -> list[bool]:
     """Whether the hours hold each minute of the week."""
-    week = ((weekday, time(minute // 60, minute % 60)) for weekday in range(7) for minute in range(1440))
-    return [
-        any(begins <= at and (at < ends or ends == time(0)) for begins, ends in hours.get(weekday, ()))
-        for weekday, at in week
-    ]
+    opens = [False] * (7 * 1440)
+    for weekday, pairs in hours.items():
+        for begins, ends in pairs:
+            until = ends.hour * 60 + ends.minute or 1440
+            for minute in range(begins.hour * 60 + begins.minute, until):
+                opens[weekday * 1440 + minute] = True
+    return opens
 
 
 def counted(clock: list[tuple[int, date]], opens: list[bool], closed: frozenset[date] = frozenset()) -> list[int]:
@@ -107,9 +109,9 @@ calendars = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
-    st.sampled_from(ZONES), opening_hours(), moments, st.integers(0, 14 * 1440), st.sets(st.integers(0, 14), max_size=5)
+    st.sampled_from(ZONES), opening_hours(), moments, st.integers(0, 10 * 1440), st.sets(st.integers(0, 10), max_size=4)
 )
 def test_any_interval_of_any_calendar_counts_as_the_clock_on_the_wall_says(
     zone: str, hours: Hours, start: datetime, minutes: int, closed_after: set[int]
