@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -113,15 +114,11 @@ def test_line_7_latency_is_waited_by_every_call_at_once(portal: Portal, session:
     ],
 )
 def test_line_7_faults_answer_as_asked_once(call: Call, box: Sandbox, fault: Fault, status: int, text: str) -> None:
-    box.service.faults.add(Fault(**{**_fields(fault), "times": 1}))
+    box.service.faults.add(replace(fault, times=1))
     answer = call("GET", CONTACTS)
     assert (answer.status_code, text in answer.text) == (status, True)
     assert call("GET", CONTACTS).json()["results"] == []
     assert [each.fault for each in box.portal.journal.requests] == [fault.kind, None]
-
-
-def _fields(fault: Fault) -> dict[str, object]:
-    return {name: getattr(fault, name) for name in Fault.__dataclass_fields__}
 
 
 def test_line_7_a_429_carries_retry_after_only_when_asked(call: Call, box: Sandbox) -> None:
