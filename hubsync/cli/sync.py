@@ -1,0 +1,221 @@
+"""`hubsync sync`: what the rules would change; with --write, do it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from hubsync.cli.build import Workbench, workbench
+from hubsync.cli.context import invocation
+from hubsync.cli.options import FormatOption, OutOption, WriteOption
+from hubsync.cli.output import Cell, Column, Report, Table, emit
+from hubsync.cli.progress import progress
+from hubsync.errors import SettingsError
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.worktime import parse_duration
+from hubsync.sync import reconcile
+from hubsync.sync.guard import limits_of
+from hubsync.sync.plan import Row
+from hubsync.sync.reconcile import Outcome
+from hubsync.sync.scope import Scope
+
+GOOD_STATES = frozenset({"planned", "proposed", "applied", "superseded"})
+
+
+def sync(
+    context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Look at every contact.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="T", help='Look at what changed since: 2026-03-31, or "3 days".')
+    ] = None,
+    contact: Annotated[
+        list[str] | None, typer.Option("--contact", metavar="ID", help="Look at this contact; may be repeated.")
+    ] = None,
+    write: WriteOption = False,
+    allow_changes: Annotated[
+        int | None,
+        typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
+    ] = None,
+    allow_tasks: Annotated[
+        int | None, typer.Option("--allow-tasks", metavar="N", min=0, help="Let the guard pass N new tasks once.")
+    ] = None,
+    form: FormatOption = None,
+    out: OutOption = None,
+) -> int:
+    """Plan what rules would change; with --write, do it.
+
+    Without --full, --since or --contact: what changed since the last completed run (the first time: everything).
+    Ends with 0 if all went well, 1 if HubSpot refused something or rules disagree, 4 if the guard stopped the run.
+    """
+    if sum((full, since is not None, bool(contact))) > 1:
+        raise SettingsError("--full, --since and --contact exclude one another.")
+    writes = write or invocation(context).settings().write
+    began = time.monotonic()
+    with workbench(context, database="made" if writes else "if there") as bench:
+        scope = Scope(
+            full=full,
+            since=_moment(since, bench) if since else None,
+            contacts=tuple(dict.fromkeys(contact or ())),
+            overlap=timedelta(seconds=bench.settings.index_lag_seconds),
+        )
+        with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
+            if writes:
+                limits = limits_of(bench.rules.files.portal.guard, allow_changes, allow_tasks)
+                outcome = reconcile.write(bench.session, bench.written, scope, limits, bar.advance)
+            else:
+                outcome = reconcile.plan(bench.session, scope, bar.advance)
+        seconds = time.monotonic() - began
+        emit(report_of(bench, outcome, seconds), form=form, out=out)
+        _say_what_next(outcome, form is None and out is None)
+    return 0 if landed(outcome) else 1
+
+
+def landed(outcome: Outcome) -> bool:
+    """Whether nothing was refused, nothing is uncertain and no rules disagree."""
+    tally = outcome.tally
+    fine = all(row["state"] in GOOD_STATES for row in tally.changes)
+    return fine and all(row["state"] in GOOD_STATES for row in tally.tasks) and not tally.conflicts
+
+
+def _moment(text: str, bench: Workbench) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    try:
+        policy = bench.portal.policy
+        duration = parse_duration(text.removesuffix("ago").strip())
+        return duration.before(bench.session.portal_now(), policy.calendar, policy.zone)
+    except ValueError as error:
+        raise SettingsError(
+            f'--since "{text}": write a date such as 2026-03-31, or a duration such as "3 days".'
+        ) from error
+
+
+def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
+    """A plan or a run in every form; the JSON is the contract of design 6."""
+    tally = outcome.tally
+    facts: list[tuple[str, Cell]] = [
+        ("Portal", bench.portal.id),
+        ("Run", outcome.run if outcome.run is not None else "none: this is a plan, nothing was written"),
+        ("Contacts looked at", tally.contacts),
+        *((f"Changes {state}", count) for state, count in sorted(tally.states().items())),
+        *((f"Tasks {state}", count) for state, count in sorted(_states(tally.tasks).items())),
+    ]
+    if tally.withdrawn:
+        facts.append(("Tasks taken back", tally.withdrawn))
+    if tally.conflicts:
+        facts.append(("Conflicts, not written", len(tally.conflicts)))
+    if tally.waiting:
+        facts.append(("Still settling", tally.waiting))
+    if tally.backlog:
+        since = f"before {outcome.since:%Y-%m-%d %H:%M} UTC" if outcome.since else "before the first write"
+        facts.append(("Left as backlog", f"{tally.backlog} (causes from {since})"))
+    facts += [("Calls", outcome.calls), ("Seconds", round(seconds, 1))]
+    return Report(
+        title=f"hubsync sync of portal {bench.portal.id}",
+        facts=facts,
+        summaries=[_tasks(bench, tally.tasks)] if tally.tasks else [],
+        table=_changes(bench, tally.changes),
+        document=_document(outcome, seconds),
+    )
+
+
+def _document(outcome: Outcome, seconds: float) -> dict[str, Any]:
+    tally = outcome.tally
+    return {
+        "run": outcome.run,
+        "mode": "plan" if outcome.run is None else "write",
+        "contacts": tally.contacts,
+        "changes": tally.changes,
+        "tasks": tally.tasks,
+        "conflicts": tally.conflicts,
+        "held": tally.held,
+        "waiting": tally.waiting,
+        "calls": outcome.calls,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _changes(bench: Workbench, rows: list[Row]) -> Table:
+    columns = (
+        Column("contact", "Contact"),
+        Column("playbook", "Playbook"),
+        Column("rule", "Rule"),
+        Column("property", "Property"),
+        Column("from", "From"),
+        Column("to", "To"),
+        Column("cause", "Because of"),
+        Column("at", "At"),
+        Column("state", "State"),
+    )
+    return Table(columns, (_change(bench, row) for row in rows), "Changes")
+
+
+def _change(bench: Workbench, row: Row) -> tuple[Cell, ...]:
+    cause = row["cause"] or {"kind": "", "at": ""}
+    return (
+        row["contact"],
+        row["playbook"],
+        row["rule"],
+        row["property"],
+        readable(bench, row["property"], row["from"]),
+        readable(bench, row["property"], row["to"]),
+        cause["kind"].replace("_", " "),
+        cause["at"][:16].replace("T", " "),
+        row["state"],
+    )
+
+
+def readable(bench: Workbench, name: str, value: str | None) -> str:
+    """A value as people know it: the option's label where the portal has one, "none" for empty."""
+    if not value:
+        return "none"
+    definition = bench.portal.definitions.get(name)
+    if definition is not None and name in {STATUS, STAGE}:
+        return next((o.label for o in definition.options if o.value == value), value)
+    return value
+
+
+def _tasks(bench: Workbench, rows: list[Row]) -> Table:
+    columns = (
+        Column("contact", "Contact"),
+        Column("rule", "Rule"),
+        Column("subject", "Subject"),
+        Column("owner", "Owner"),
+        Column("due", "Due"),
+        Column("state", "State"),
+    )
+    return Table(
+        columns,
+        (
+            (
+                r["contact"],
+                r["rule"],
+                r["subject"],
+                bench.portal.owner_name(r["owner"]),
+                r["due"][:16].replace("T", " "),
+                r["state"],
+            )
+            for r in rows
+        ),
+        "Tasks",
+    )
+
+
+def _states(rows: list[Row]) -> dict[str, int]:
+    return {state: sum(r["state"] == state for r in rows) for state in {r["state"] for r in rows}}
+
+
+def _say_what_next(outcome: Outcome, talkative: bool) -> None:
+    if not talkative or not sys.stdout.isatty():
+        return
+    if outcome.run is None and any(r["state"] == "planned" for r in (*outcome.tally.changes, *outcome.tally.tasks)):
+        typer.echo("Nothing was written. To do this: hubsync sync --write")
+    elif outcome.run is not None and outcome.tally.changed_contacts():
+        typer.echo(f"To take this back: hubsync undo {outcome.run}")
