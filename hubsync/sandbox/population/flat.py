@@ -6,11 +6,13 @@ Paths instead of stories: each contact follows one of a few fixed courses of sta
 
 from __future__ import annotations
 
+from bisect import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 from hubsync.sandbox import acts
 from hubsync.sandbox.acts import sources
@@ -20,6 +22,8 @@ from hubsync.sandbox.population.story import STAGES, STATUSES
 from hubsync.sandbox.records import Source
 from hubsync.sandbox.state import Portal
 from hubsync.sandbox.times import from_ms, to_ms
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +85,34 @@ class _Crowd:
         self._last = {
             locale: [(name, people.slug(name)) for name in people.names(locale, seed).last] for locale in locales
         }
-        self._paths = list(PATHS)
+        self._courses = [(path, [_values(step) for step in path.steps]) for path in PATHS]
         self._weights = list(accumulate(path.share for path in PATHS))
+
+    def _pick(self, among: Sequence[_T]) -> _T:
+        """As `Random.choice`, at a third of the time."""
+        return among[int(self._rng.random() * len(among))]
 
     def one(self, number: int, created: int, now: int) -> tuple[str, Path]:
         """One contact, created at `created` and led along its path until `now` (both ms)."""
-        rng = self._rng
-        path = rng.choices(self._paths, cum_weights=self._weights)[0]
-        owner = rng.choice(self._owners)
-        firm = rng.choice(self._companies)
-        last, local = rng.choice(self._last[firm.locale])
+        chance = self._rng.random
+        path, steps = self._courses[bisect(self._weights, chance() * self._weights[-1])]
+        owner, firm = self._pick(self._owners), self._pick(self._companies)
+        last, local = self._pick(self._last[firm.locale])
         values = {
-            "firstname": rng.choice(self._first[firm.locale]),
+            "firstname": self._pick(self._first[firm.locale]),
             "lastname": last,
             "email": f"{local}.{number}@{firm.domain}",
             "company": firm.name,
             "country": firm.country,
             "hubspot_owner_id": owner,
-            **_values(path.steps[0]),
+            **steps[0],
         }
         contact = self._portal.create("contacts", values, source=self._by_import, at=created)
         left = now - created - 1
-        moments = sorted(created + 1 + int(rng.random() * left) for _ in path.steps)
-        for place, step in enumerate(path.steps[1:], 1):
-            source: Source = self._by_person[owner] if rng.random() < 0.6 else self._by_workflow
-            self._portal.update("contacts", contact, _values(step), source=source, at=moments[place - 1])
+        moments = sorted([created + 1 + int(chance() * left) for _ in steps])
+        for at, changes in zip(moments, steps[1:], strict=False):
+            source: Source = self._by_person[owner] if chance() < 0.6 else self._by_workflow
+            self._portal.update("contacts", contact, changes, source=source, at=at)
         if path.then == "mail":
             acts.rep_sends_email(self._portal, contact, owner, at=from_ms(moments[-1]))
         elif path.then == "deal":
