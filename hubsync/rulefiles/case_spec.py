@@ -1,0 +1,131 @@
+"""The shape of `*_test.yaml`: cases that say what the rules do with a contact (style.md idiom 5).
+
+Pydantic models of text as it enters. What a contact looks like in HubSpot is situations.py's business, running cases
+cases.py's.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+Text = str
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _instant(text: Any) -> Any:
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValueError(f'"{text}" is not a moment; write it as 2026-03-03T10:00:00Z')
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+
+ACTS = ("set", "rep_email", "rep_call", "rep_message", "deal_opened", "deal_won", "deal_lost")
+"""What can happen to a contact in a case."""
+
+EXPECTATIONS = ("set", "propose", "task", "finding", "backlog", "conflict")
+"""What can be expected of a case."""
+
+
+class DealAct(_Spec):
+    """A deal that was opened, won or lost; `reason` is the free text of `closed_lost_reason`."""
+
+    id: Text
+    pipeline: Text | None = None
+    labels: list[Text] = []
+    primary: bool = False
+    reason: Text | None = None
+
+
+class ActSpec(_Spec):
+    """Something that happened: when, exactly one of `ACTS`, and for `set` by whom.
+
+    `by` is a writer kind, a sourceType in capitals, or hubsync, which then names its `rule`.
+    """
+
+    at: Instant
+    by: Text = "person"
+    rule: Text | None = None
+    set: dict[Text, Text] | None = None
+    rep_email: dict[Text, Text] | None = None
+    rep_call: dict[Text, Text] | None = None
+    rep_message: dict[Text, Text] | None = None
+    deal_opened: DealAct | None = None
+    deal_won: DealAct | None = None
+    deal_lost: DealAct | None = None
+
+    @model_validator(mode="after")
+    def _one_act(self) -> ActSpec:
+        if len([name for name in ACTS if getattr(self, name) is not None]) != 1:
+            raise ValueError(f"one thing happens at a time: {', '.join(ACTS)}")
+        if (self.by == "hubsync") != (self.rule is not None):
+            raise ValueError("what hubsync set names its rule, and nothing else does: by: hubsync, rule: its id")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of `ACTS` it is."""
+        return next(name for name in ACTS if getattr(self, name) is not None)
+
+
+class TaskExpectation(_Spec):
+    """A task: its template, and where it matters its owner's id and when it is due."""
+
+    template: Text
+    owner: Text | None = None
+    due: Instant | None = None
+
+
+class Expectation(_Spec):
+    """One thing the rules are to do: exactly one of `EXPECTATIONS`; `rule` says which rule is to do it."""
+
+    set: dict[Text, Text] | None = None
+    propose: dict[Text, Text] | None = None
+    task: TaskExpectation | None = None
+    finding: Text | None = None
+    backlog: dict[Text, Text] | None = None
+    conflict: Text | None = None
+    rule: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Expectation:
+        if len([name for name in EXPECTATIONS if getattr(self, name) is not None]) != 1:
+            raise ValueError(f"an expectation is exactly one of {', '.join(EXPECTATIONS)}")
+        return self
+
+
+class CaseSpec(_Spec):
+    """One case.
+
+    `each` runs it once for every combination of the values listed, put into `contact`; `fired` names rules whose
+    present cause is spent; `portal` is laid over portal.yaml; `since` is where the backlog ends (B1).
+    """
+
+    name: Text
+    now: Instant | None = None
+    since: Instant | None = None
+    contact: dict[Text, Text] = {}
+    each: dict[Text, list[Text]] = {}
+    acts: list[ActSpec] = []
+    fired: list[Text] = []
+    portal: dict[Text, Any] = {}
+    look_again: Instant | None = None
+    expect: list[Expectation]
+
+
+class CasesSpec(_Spec):
+    """A file of cases; its `now` and `contact` stand for whatever a case doesn't say itself."""
+
+    now: Instant | None = None
+    contact: dict[Text, Text] = {}
+    cases: list[CaseSpec]

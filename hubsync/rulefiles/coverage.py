@@ -1,0 +1,94 @@
+"""What the cases leave untried: a rule that never fires in them or never nearly fires, an unvisited cell of the matrix.
+
+A rule nearly fires in a case where at most one of its conditions fails, or where it holds and something else stops it:
+only such a case shows where the rule ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hubsync.policy.changes import Decision
+from hubsync.policy.compile import MATRIX
+from hubsync.policy.spec import MatrixRowSpec
+from hubsync.policy.view import Missing, View
+from hubsync.rulefiles.load import LoadedRules
+from hubsync.rulefiles.outcomes import done, failing
+
+if TYPE_CHECKING:
+    from hubsync.rulefiles.cases import Case
+
+NONE = "none"
+Cell = tuple[str, str, bool]
+"""Lifecycle stage and Lead status as keys of rows and columns, and whether a deal is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something no case tries: where it stands, what it is called, and what is missing."""
+
+    file: str
+    line: int
+    name: str
+    message: str
+
+
+def gaps(rules: LoadedRules, played: Sequence[tuple[Case, Decision]]) -> Iterator[Gap]:
+    """Everything that the cases leave untried, in the order of the files."""
+    fired, nearly, visited = _tried(played)
+    for file, content in rules.files.rules.items():
+        for number, spec in enumerate(content.rules):
+            line = rules.documents[file].where(("rules", number, "id"))[0]
+            if spec.id not in fired:
+                yield Gap(file, line, spec.id, "no case in which it fires")
+            if spec.id not in nearly:
+                yield Gap(
+                    file,
+                    line,
+                    spec.id,
+                    "no case in which it nearly fires: one of its conditions fails, or something else stops it",
+                )
+    for number, row in enumerate(rules.files.matrix.matrix):
+        missing = sorted(
+            {f"{stage} × {status}" for stage, status in _cells(row) if not _was_at(row, stage, status, visited)}
+        )
+        if missing:
+            line = rules.documents[MATRIX].where(("matrix", number))[0]
+            yield Gap(MATRIX, line, f"row {number + 1}", f"no case for {', '.join(missing)}")
+
+
+def _tried(played: Sequence[tuple[Case, Decision]]) -> tuple[set[str], set[str], set[Cell]]:
+    fired: set[str] = set()
+    nearly: set[str] = set()
+    visited: set[Cell] = set()
+    for case, decision in played:
+        policy = case.situation.policy
+        view = View(policy, case.situation.contact, case.situation.now)
+        acted = {o.rule for o in done(decision, policy) if o.rule is not None}
+        fired |= acted
+        nearly |= {r.id for r in policy.rules if r.id not in acted and not r.matrix and len(failing(r, view)) <= 1}
+        deals = view.deals()
+        visited.add(
+            (
+                policy.stages.like(policy.stages.key(view.stage)) or NONE,
+                policy.statuses.like(policy.statuses.key(view.status)) or NONE,
+                not isinstance(deals, Missing) and deals.open > 0,
+            )
+        )
+    return fired, nearly, visited
+
+
+def _cells(row: MatrixRowSpec) -> Iterator[tuple[str, str]]:
+    named = row.row.lifecycle_stage
+    for stage in [named] if isinstance(named, str) else named:
+        for names in row.cells:
+            for status in names.split(","):
+                yield stage, status.strip()
+
+
+def _was_at(row: MatrixRowSpec, stage: str, status: str, visited: set[Cell]) -> bool:
+    deals = row.row.open_deals
+    sides = (True, False) if deals is None else ("is_more_than" in deals,)
+    return any((stage, status, side) in visited for side in sides)

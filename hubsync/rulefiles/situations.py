@@ -1,0 +1,327 @@
+"""From a case's words to the contact that a decision sees: properties, history, deals, engagements, what hubsync wrote.
+
+Values that no act sets have stood since the contact was created, 30 days before `now`, set by an automation, so that no
+person's choice hides a rule. It must not know what the rules make of the contact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hubsync.policy.causes import ledger_key
+from hubsync.policy.changes import Decision, OpenTask
+from hubsync.policy.contact import Contact, Deal, Engagement, OurWrite, StageVisit
+from hubsync.policy.facts import FACTS
+from hubsync.policy.instants import instant_or_none
+from hubsync.policy.policy import Policy
+from hubsync.policy.timeline import AUTOMATION, WRITER_KINDS
+from hubsync.policy.view import Missing, View
+from hubsync.policy.vocabulary import STAGE, STATUS, Terms
+from hubsync.policy.words import did_you_mean
+from hubsync.rulefiles.case_spec import ActSpec, DealAct
+from hubsync.rulefiles.lines import KeyPath
+
+AGE = timedelta(days=30)
+"""How long before `now` the contact was created, where the case doesn't say."""
+
+STATES = {"lead_status": STATUS, "lifecycle_stage": STAGE}
+SOURCES = {kind: f"CASE_{kind.upper()}" for kind in WRITER_KINDS}
+"""A sourceType of its own for every kind of writer, whatever the portal's own map says."""
+
+DEAL_STAGES = {"appointmentscheduled": "open", "closedwon": "won", "closedlost": "lost"}
+_STAGE_OF = {outcome: stage for stage, outcome in DEAL_STAGES.items()}
+
+STATED = frozenset(
+    {f"{state}{end}" for state in STATES for end in ("", "_before", "_entered", "_by")}
+    | {"owner", "email_domain", "created_by", "churned", "open_deals", "won_deals", "lost_deals", "loss_category"}
+)
+"""The facts that a case may state under `contact`; any other name there is a HubSpot property."""
+
+_ENGAGEMENTS: dict[str, tuple[str, dict[str, str]]] = {
+    "rep_email": ("emails", {"hs_email_direction": "EMAIL", "hs_email_status": "SENT"}),
+    "rep_call": ("calls", {"hs_call_direction": "OUTBOUND", "hs_call_status": "COMPLETED"}),
+    "rep_message": ("communications", {"hs_communication_channel_type": "WHATS_APP"}),
+}
+
+
+class SituationFault(ValueError):
+    """Something in a case that can't be: `path` leads to it inside the case."""
+
+    def __init__(self, path: KeyPath, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A case made concrete: the contact before the rules look at it, and when they do."""
+
+    policy: Policy
+    contact: Contact
+    now: datetime
+
+
+def staged(policy: Policy) -> Policy:
+    """The policy with the writers and deal stages that cases are played with."""
+    return replace(
+        policy,
+        writers={**policy.writers, **{source: kind for kind, source in SOURCES.items()}},
+        deals=replace(policy.deals, stages={**policy.deals.stages, **DEAL_STAGES}),
+    )
+
+
+def build(
+    policy: Policy, now: datetime, contact: Mapping[str, str], acts: Sequence[ActSpec], fired: Sequence[str] = ()
+) -> Situation:
+    """The situation of a case; `policy` is a staged one. Raises SituationFault for what can't be."""
+    scene = _Scene(policy, now, contact)
+    for number, act in enumerate(acts):
+        scene.play(act, ("acts", number))
+    return Situation(policy, _with_fired(policy, scene.contact(), now, fired), now)
+
+
+def after(situation: Situation, decision: Decision) -> Situation:
+    """The situation once everything decided is done, as the next look at the contact would find it."""
+    contact = situation.contact
+    properties = dict(contact.properties)
+    history = {name: list(entries) for name, entries in (contact.history or {}).items()}
+    ours = list(contact.ours)
+    for change in decision.changes:
+        entries = history.setdefault(change.property, [])
+        below = entries[0]["timestamp"] if entries else ""
+        ours.append(
+            OurWrite(change.property, change.new, below, change.cause.at, change.rule, written_at=situation.now)
+        )
+        entries.insert(0, _entry(change.new, situation.now, SOURCES["integration"]))
+        properties[change.property] = change.new or None
+    _enter_stages(properties, history)
+    spent = {ledger_key(c.rule, c.cause, c.property) for c in decision.changes}
+    spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
+    spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
+    tasks = tuple(
+        OpenTask(number, str(number), t.rule, t.template, t.cause.key, untouched=True)
+        for number, t in enumerate(decision.tasks)
+    )
+    done = replace(
+        contact,
+        properties=properties,
+        history=history,
+        ours=tuple(ours),
+        spent=contact.spent | spent,
+        open_tasks=contact.open_tasks + tasks,
+    )
+    return Situation(situation.policy, done, situation.now)
+
+
+class _Scene:
+    """A contact in the making: first what the case states, then its acts in the order of time."""
+
+    def __init__(self, policy: Policy, now: datetime, stated: Mapping[str, str]) -> None:
+        self.policy = policy
+        self.now = now
+        self.stated = stated
+        created = stated.get("createdate", "")
+        self.created = instant_or_none(created) or now - AGE
+        self.properties: dict[str, str | None] = {"createdate": _iso(self.created)}
+        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.deals: dict[str, Deal] = {}
+        self.engagements: list[Engagement] = []
+        self.ours: list[OurWrite] = []
+        self.present: dict[str, str] = {}
+        self.acted: set[str] = set()
+        self.latest = self.created
+        for name, value in stated.items():
+            self._state(name, value)
+        self._state_deals()
+
+    def contact(self) -> Contact:
+        """The contact as it stands. Raises SituationFault where it isn't in the state that the case says."""
+        for name, present in self.present.items():
+            if name not in self.acted:
+                self._enter(name, present)
+            elif (self.properties.get(name) or "") != present:
+                key = next(k for k, p in STATES.items() if p == name)
+                raise SituationFault(("contact", key), f"{key} is {self.stated[key]} here, but the acts end elsewhere")
+        for name in self.policy.history:
+            if name not in self.history and (value := self.properties.get(name)):
+                self.history[name] = [_entry(value, self.created, SOURCES[AUTOMATION])]
+        _enter_stages(self.properties, self.history)
+        self.properties.setdefault("num_associated_deals", str(len(self.deals)))
+        self.properties.setdefault("num_contacted_notes", str(len(self.engagements)))
+        return Contact(
+            "1",
+            self.properties,
+            self.history,
+            tuple(self.deals.values()),
+            tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
+            tuple(self.ours),
+        )
+
+    def _state(self, name: str, value: str) -> None:
+        path = ("contact", name)
+        if name in STATES:
+            self.present[STATES[name]] = self._value(name, value, path)
+        elif name.removesuffix("_before") in STATES and name.endswith("_before"):
+            state = name.removesuffix("_before")
+            self._write(STATES[state], self._value(state, value, path), self.created, SOURCES[AUTOMATION])
+        elif name == "owner":
+            self.properties["hubspot_owner_id"] = _filled(value) or None
+        elif name == "email_domain":
+            self.properties["email"] = f"someone@{value}"
+        elif name == "created_by":
+            self.properties["hs_object_source"] = self._source(value, path)
+        elif name == "churned":
+            self._churn(value, path)
+        elif name not in STATED:
+            if name in FACTS:
+                raise SituationFault(path, f'"{name}" can\'t be stated; say under acts what happened')
+            self.properties[name] = _filled(value) or None
+
+    def _churn(self, value: str, path: KeyPath) -> None:
+        if self.policy.churn is None:
+            raise SituationFault(path, "portal.yaml has no churn: section that says how a lost customer is marked")
+        name, values = self.policy.churn
+        if value == "true":
+            self.properties[name] = min(values)
+
+    def _enter(self, name: str, value: str) -> None:
+        """The stated present value, since when and by whom the case says, else since ever and by an automation."""
+        key = next(k for k, p in STATES.items() if p == name)
+        entered = self.stated.get(f"{key}_entered")
+        at = instant_or_none(entered)
+        if entered and at is None:
+            raise SituationFault(("contact", f"{key}_entered"), f'"{entered}" is not a moment')
+        source = self._source(self.stated.get(f"{key}_by", AUTOMATION), ("contact", f"{key}_by"))
+        if at is None:
+            at = self.created + timedelta(days=1) if f"{key}_before" in self.stated else self.created
+        if value or f"{key}_before" in self.stated or entered:
+            self._write(name, value, at, source)
+
+    def _state_deals(self) -> None:
+        """Deals by number, for cases that don't care when: opened a day after the contact, closed a day later."""
+        category = self.stated.get("loss_category")
+        reasons = self.policy.deals.categories
+        if category is not None and category not in {*reasons, "other"}:
+            raise SituationFault(
+                ("contact", "loss_category"), f'"{category}" is no loss category{did_you_mean(category, reasons)}'
+            )
+        opened = self.created + timedelta(days=1)
+        for outcome in ("open", "won", "lost"):
+            number = self.stated.get(f"{outcome}_deals", "0")
+            if not number.isdigit():
+                raise SituationFault(("contact", f"{outcome}_deals"), f'"{number}" is not a number')
+            for index in range(int(number)):
+                act = DealAct(id=f"{outcome} {index + 1}", reason=reasons.get(category or "", (None,))[0])
+                self._deal(act, "open", opened)
+                if outcome != "open":
+                    self._deal(act, outcome, opened + timedelta(days=1))
+
+    def play(self, act: ActSpec, path: KeyPath) -> None:
+        """Let one thing happen. Raises SituationFault for what is out of order or can't be."""
+        if act.at < self.latest:
+            before = "the act before it" if self.latest > self.created else "the contact's createdate"
+            raise SituationFault((*path, "at"), f"this is earlier than {before}; acts stand in the order of time")
+        if act.at > self.now:
+            raise SituationFault((*path, "at"), "this is later than the case's now")
+        self.latest = act.at
+        if act.set is not None:
+            source = SOURCES["integration"] if act.by == "hubsync" else self._source(act.by, (*path, "by"))
+            for name, text in act.set.items():
+                value = self._value(name, text, (*path, "set", name)) if name in STATES else _filled(text)
+                self._write(STATES.get(name, name), value, act.at, source, act.rule)
+                self.acted.add(STATES.get(name, name))
+        elif act.kind in _ENGAGEMENTS:
+            kind, defaults = _ENGAGEMENTS[act.kind]
+            owner = self.properties.get("hubspot_owner_id") or "11"
+            given = {**defaults, "hubspot_owner_id": owner, **getattr(act, act.kind)}
+            shown = {name: _filled(value) or None for name, value in given.items()}
+            self.engagements.append(Engagement(kind, str(len(self.engagements) + 1), act.at, shown))
+        else:
+            self._deal(getattr(act, act.kind), act.kind.removeprefix("deal_").replace("opened", "open"), act.at)
+
+    def _deal(self, act: DealAct, outcome: str, at: datetime) -> None:
+        stage = _STAGE_OF[outcome]
+        known = self.deals.get(act.id)
+        pipelines = sorted(self.policy.deals.pipelines)
+        properties: dict[str, str | None] = {"createdate": _iso(at), **(known.properties if known else {})}
+        properties |= {
+            "dealstage": stage,
+            "hs_is_closed": str(outcome != "open").lower(),
+            "hs_is_closed_won": str(outcome == "won").lower(),
+        }
+        if act.reason is not None:
+            properties["closed_lost_reason"] = act.reason
+        self.deals[act.id] = Deal(
+            act.id,
+            act.pipeline or (known.pipeline if known else pipelines[0] if pipelines else "default"),
+            properties,
+            (StageVisit(stage, at), *(known.stage_history if known else ())),
+            frozenset(act.labels) or (known.labels if known else frozenset()),
+            act.primary or (known.primary if known else False),
+        )
+
+    def _write(self, name: str, value: str, at: datetime, source: str, rule: str | None = None) -> None:
+        entries = self.history.setdefault(name, [])
+        if rule is not None:
+            below = entries[0]["timestamp"] if entries else ""
+            self.ours.append(OurWrite(name, value, below, at, rule, written_at=at))
+        entries.insert(0, _entry(value, at, source))
+        self.properties[name] = value or None
+
+    def _value(self, state: str, text: str, path: KeyPath) -> str:
+        """HubSpot's value of a policy key; "" for none."""
+        if text == "none":
+            return ""
+        terms: Terms = self.policy.statuses if state == "lead_status" else self.policy.stages
+        if text not in terms.by_key:
+            what = state.replace("_", " ").capitalize()
+            raise SituationFault(path, f'"{text}" is no {what} of portal.yaml{did_you_mean(text, terms.by_key)}')
+        return terms.value(text)
+
+    def _source(self, who: str, path: KeyPath) -> str:
+        if who in SOURCES:
+            return SOURCES[who]
+        if not who.isupper():
+            raise SituationFault(
+                path, f'"{who}" writes nothing; write {", ".join(SOURCES)} or a sourceType in capitals'
+            )
+        return who
+
+
+def _with_fired(policy: Policy, contact: Contact, now: datetime, fired: Iterable[str]) -> Contact:
+    """The contact with the present causes of some rules spent, as if they had acted on them before."""
+    spent: set[str] = set()
+    for number, name in enumerate(fired):
+        rule = policy.rule(name)
+        if rule is None:
+            known = did_you_mean(name, [r.id for r in policy.rules])
+            raise SituationFault(("fired", number), f'"{name}" is no rule{known}')
+        cause = rule.cause(View(policy, contact, now))
+        if cause is None or isinstance(cause, Missing):
+            raise SituationFault(("fired", number), f"{name} has no cause here, so it can't have fired")
+        targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
+        spent |= {ledger_key(rule.id, cause, target) for target in targets}
+    return replace(contact, spent=contact.spent | spent)
+
+
+def _enter_stages(properties: dict[str, str | None], history: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """HubSpot's dates of stages, which say that a contact ever was there (hubspot-api 3.2)."""
+    for entry in history.get(STAGE, ()):
+        if entry["value"]:
+            properties.setdefault(f"hs_v2_date_entered_{entry['value']}", entry["timestamp"])
+
+
+def _filled(text: str) -> str:
+    """A value as HubSpot holds it; `none` stands for empty."""
+    return "" if text == "none" else text
+
+
+def _entry(value: str, at: datetime, source: str) -> dict[str, Any]:
+    return {"value": value, "timestamp": _iso(at), "sourceType": source}
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
