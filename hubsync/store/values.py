@@ -56,7 +56,8 @@ class NewWrite:
     (contact, rule, cause_key, target) is the ledger key; `target` is a property name or a task template. `below` is the
     timestamp, as HubSpot wrote it, of the history entry we mean to write above ("" where there is none). `ref` is the
     reference in the task, kept because a merge or a renamed rule would derive another. `state` is `superseded` for a
-    cause that is spent without a call.
+    cause that is spent without a call. An undo is a write with a cause_key of its own (the write undone), so that the
+    undone cause stays spent.
     """
 
     contact: str

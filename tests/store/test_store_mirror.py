@@ -124,18 +124,15 @@ def test_a_plan_is_spooled_in_order_and_read_in_chunks(store: Store) -> None:
 
 
 def test_lists_of_any_length_cost_few_statements(store: Store) -> None:
-    ids = [str(number) for number in range(12_000)]
+    ids = [str(number) for number in range(5_001)]
     run = a_run(store)
-    store.plan_writes(PORTAL, run, [a_write(id_) for id_ in ids[:1_500]])
+    store.plan_writes(PORTAL, run, [a_write(id_) for id_ in ids[-1_001:]])
     with counted_statements() as statements:
-        assert len(store.ledger_of(PORTAL, ids[:5_000])) == 1_500
+        assert len(store.ledger_of(PORTAL, ids[:5_000])) == 1_000
     assert len(statements) == 1
     with counted_statements() as statements:
-        assert len(store.ledger_of(PORTAL, ids)) == 1_500
-        assert store.looks(PORTAL, ids) == {}
-        assert store.open_tasks(PORTAL, ids) == {}
-        store.forget(PORTAL, ids)
-    assert len(statements) == 3 * 3 + 3 * 4
+        assert len(store.ledger_of(PORTAL, ids)) == 1_001
+    assert len(statements) == 2
 
 
 def test_a_text_with_a_nul_character_does_not_sink_the_batch(store: Store) -> None:
