@@ -141,10 +141,19 @@ _TEMPORARY_WORDS = {
 }
 
 
+def reason(error: Json) -> str:
+    """Why HubSpot refused, in its words: what it says of each value where it names some."""
+    problems = refused_values(error)
+    return "; ".join(message for *_, message in problems) if problems else quoted(error.get("message"))
+
+
 def _problem(name: str, item: Json, code: str) -> tuple[str, str | None, str, str]:
     message = str(item.get("message", ""))
     match = _NOT_AN_OPTION.match(message)
-    return name, match["value"] if match else None, code, quoted(message)
+    value = item.get("propertyValue")
+    if not isinstance(value, str):
+        value = match["value"] if match else None
+    return name, value, code, quoted(message)
 
 
 def _rate_limited(headers: Mapping[str, str], body: Json, correlation: str | None) -> RateLimited:

@@ -38,6 +38,10 @@ class Asker:
         """As `Transport.ask`, in this asker's lane."""
         return self.transport.ask(call, *arguments, decode=decode, manner=manner, lane=self.lane, **named)
 
+    def begin(self, function: Callable[[], T]) -> Future[T]:
+        """Begin one call beside others."""
+        return self._threads.submit(function)
+
     def each(self, function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
         """`function` of each item, in order, some at once. The first error ends it; what has not begun is not done.
 

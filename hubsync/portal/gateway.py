@@ -129,6 +129,10 @@ class Gateway:
         """How many contacts the search index counts. One search."""
         return searching.count_contacts(self._asker)
 
+    def count_having(self, name: str, value: str) -> int:
+        """How many contacts have a value of a property, by the search index. One search."""
+        return searching.count_having(self._asker, name, value)
+
     def all_contacts(self, properties: Sequence[str], history: Sequence[str] = ()) -> Iterator[list[Contact]]:
         """Every contact once, page by page, in no order: ⌈N/100⌉ calls (⌈N/50⌉ with history) and a few.
 

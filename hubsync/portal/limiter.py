@@ -62,7 +62,7 @@ class RollingWindow:
         self._in_flight: dict[int, float] = {}
         self._releases: deque[float] = deque()
         self._arrivals: list[float] = []
-        self._others: deque[tuple[float, float]] = deque()
+        self._others: deque[tuple[float, float]] = deque(maxlen=50)
         self._remembered = 0.0
         self._peak = (0.0, 0.0)  # most that others were seen to use lately, and when
         self._paced_to = 0.0

@@ -8,9 +8,10 @@ line says so. Memory stays flat: pages are handed out as they come and few wait.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from concurrent.futures import Future
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from hubsync.portal import decoding
 from hubsync.portal.answers import Answer, no_answer
 from hubsync.portal.asking import Asker
 from hubsync.portal.chains import Chains, Page
-from hubsync.portal.searching import count_contacts, highest_contact_id
+from hubsync.portal.searching import count_created
 
 log = structlog.get_logger()
 
@@ -41,59 +42,48 @@ def all_contacts(asker: Asker, properties: Sequence[str], history: Sequence[str]
 
     Contacts created meanwhile may come or not; those deleted meanwhile likewise.
     """
-    lister = _Lister(asker, properties, history)
-    tally = _Tally(asker)
-    for page in _pages(asker, lister):
-        tally.add(page.contacts)
+    lister, census = _Lister(asker, properties, history), _Census(asker)
+    for page in _pages(asker, lister, census):
+        census.add(page.contacts)
         yield page.contacts
-    if tally.pages > 1 or tally.read >= lister.limit:
-        tally.prove()
+    if census.pages > 1 or census.read >= lister.limit:
+        census.prove()
 
 
-def _pages(asker: Asker, lister: _Lister) -> Iterator[Page]:
-    """Some pages by one chain; then, if there are many more and the cursors prove to be ids, by several."""
-    page = lister.page(None)
-    ids_are_cursors = page.by_id
-    for _ in range(LONE_PAGES - 1):
+def _pages(asker: Asker, lister: _Lister, census: _Census) -> Iterator[Page]:
+    """Pages by one chain, until the portal proves to be larger and its cursors to be ids; then by several."""
+    page, by_id = lister.page(None), True
+    for number in itertools.count(1):
         yield page
         if page.after is None:
             return
-        previous, page = page, lister.page(page.after)
-        ids_are_cursors = ids_are_cursors and page.by_id and page.first >= int(previous.after or 0)
-    yield page
-    if page.after is None:
-        return
-    jump = _jump(asker, lister, page.after) if ids_are_cursors else None
-    if jump is None:
-        if not ids_are_cursors:
+        by_id = by_id and page.by_id
+        if number == LONE_PAGES and not by_id:
             log.warning("listing.one_chain_used", reason="the cursors of this portal's list are not contact ids")
-        yield from _one_chain(lister, page.after)
-    else:
-        yield from Chains(asker.transport, lister.page, lister.limit).read(int(page.after), *jump)
+        if number == LONE_PAGES:
+            census.begin()
+        if by_id and asker.transport.in_flight > 1 and (highest := census.highest) is not None:
+            jump = _jump(lister, int(page.after), highest)
+            if jump is not None:
+                yield from Chains(asker.transport, lister.page, lister.limit).read(int(page.after), *jump, highest)
+                return
+            by_id = False
+        previous, page = page, lister.page(page.after)
+        by_id = by_id and page.first >= int(previous.after or 0)
+        if page.after == previous.after:
+            raise PortalTemporaryError("HubSpot's list does not move on: a page names itself as the next one.")
 
 
-def _jump(asker: Asker, lister: _Lister, after: str) -> tuple[int, Page, int] | None:
-    """An id in the middle of what is left, the page there and the highest id; None where one chain must or may do."""
-    if asker.transport.in_flight == 1:
-        return None
-    start, highest = int(after), highest_contact_id(asker)
+def _jump(lister: _Lister, start: int, highest: int) -> tuple[int, Page] | None:
+    """An id in the middle of what is left and the page there; None where one chain must do, or is enough."""
     if highest - start < WORTH_CHAINS * lister.limit:
         return None
     middle = start + (highest - start) // 2
     page = lister.page(str(middle))
     if page.by_id and page.first >= middle:
-        return middle, page, highest
+        return middle, page
     log.warning("listing.one_chain_used", reason="the list can't be entered at an id")
     return None
-
-
-def _one_chain(lister: _Lister, after: str | None) -> Iterator[Page]:
-    while after is not None:
-        page = lister.page(after)
-        yield page
-        if page.after == after:
-            raise PortalTemporaryError("HubSpot's list does not move on: a page names itself as the next one.")
-        after = page.after
 
 
 class _Lister:
@@ -126,40 +116,53 @@ class _Lister:
         return Page(contacts, after, ids, by_id=ascending and cursor)
 
 
-@dataclass
-class _Tally:
-    """Counts what was read, and holds it against what HubSpot says it has."""
+class _Census:
+    """Counts what was read, and holds it against what HubSpot says it has.
 
-    asker: Asker
-    read: int = 0
-    pages: int = 0
-    old: int = 0
+    Both sides count contacts created before the reading began: later ones may be seen or not. The portal's count is
+    taken early, beside the reading. A contact deleted meanwhile makes it too high: then it is taken again at the end.
+    """
 
-    def __post_init__(self) -> None:
-        self._clock = self.asker.transport.time
+    def __init__(self, asker: Asker) -> None:
+        self.read = 0
+        self.pages = 0
+        self._asker = asker
+        self._clock = asker.transport.time
         self._started = self._clock.now()
-        self._before = ""
+        self._before: datetime | None = None
+        self._old = 0
+        self._count: Future[tuple[int, int]] | None = None
 
     def add(self, contacts: Sequence[Contact]) -> None:
-        """Take in one page. Contacts created after the start count for nothing: they may be seen or not."""
-        if not self._before:
+        """Take in one page."""
+        if self._before is None:
             # Known after the first answer only: the portal's clock may not be ours. Two seconds for its rounding.
-            self._moment = self._started + self._clock.offset - timedelta(seconds=2)
-            self._before = self._moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            self._moment = self._moment.replace(microsecond=0)
-        before = self._before
+            self._before = (self._started + self._clock.offset - timedelta(seconds=2)).replace(microsecond=0)
+            self._text = self._before.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        text = self._text
         self.read += len(contacts)
         self.pages += 1
-        self.old += sum(1 for contact in contacts if (contact.properties.get("createdate") or "~") < before)
+        self._old += sum(1 for contact in contacts if (contact.properties.get("createdate") or "~") < text)
+
+    def begin(self) -> None:
+        """Ask for the portal's count beside the reading."""
+        self._count = self._asker.begin(lambda: count_created(self._asker, self._before))
+
+    @property
+    def highest(self) -> int | None:
+        """The highest contact id of the index, once it has answered."""
+        return self._count.result()[1] if self._count is not None and self._count.done() else None
 
     def prove(self) -> None:
-        """Compare with the index: contacts that were there at the start and still are must all have been read."""
+        """Raise PortalTemporaryError unless every contact was read that was there at the start and still is."""
+        if self._count is not None and self._old >= self._count.result()[0]:
+            return
         for wait in (*INDEX_WAITS, None):
-            expected = count_contacts(self.asker, created_before=self._moment)
-            if self.old >= expected:
+            expected, _ = count_created(self._asker, self._before)
+            if self._old >= expected:
                 return
             if wait is not None:
-                self.asker.transport.sleep(wait)
+                self._asker.transport.sleep(wait)
         raise PortalTemporaryError(
-            f"The list of contacts was not complete: {self.old} read, HubSpot counts {expected}. Read again."
+            f"The list of contacts was not complete: {self._old} read, HubSpot counts {expected}. Read again."
         )

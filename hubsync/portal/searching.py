@@ -27,17 +27,20 @@ def milliseconds(at: datetime) -> str:
     return str((at - _EPOCH) // _MILLISECOND)
 
 
-def count_contacts(asker: Asker, created_before: datetime | None = None) -> int:
-    """How many contacts there are, archived ones aside; only those created before a moment, where one is given."""
-    filters = []
-    if created_before is not None:
-        filters.append(_filter("createdate", "LT", milliseconds(created_before)))
-    return _search(asker, "contacts", filters, limit=1, decode=decoding.total)
+def count_contacts(asker: Asker) -> int:
+    """How many contacts there are, archived ones aside."""
+    return _search(asker, "contacts", [], limit=1, decode=decoding.total)
 
 
-def highest_contact_id(asker: Asker) -> int:
-    """The highest contact id that the index knows; 0 without any."""
-    return _search(asker, "contacts", [], limit=1, sort=("hs_object_id", "DESCENDING"), decode=_first_id)
+def count_created(asker: Asker, before: datetime | None) -> tuple[int, int]:
+    """How many contacts there are that were created before a moment, and the highest id among them (0 without any)."""
+    filters = [] if before is None else [_filter("createdate", "LT", milliseconds(before))]
+
+    def decode(answer: Answer) -> tuple[int, int]:
+        ids = (int(decoding.identifier(item.get("id"))) for item in decoding.results(answer))
+        return decoding.total(answer), max(ids, default=0)
+
+    return _search(asker, "contacts", filters, limit=1, sort=("hs_object_id", "DESCENDING"), decode=decode)
 
 
 def modified_since(asker: Asker, kind: str, at: datetime) -> Iterator[Mapping[str, datetime]]:
@@ -108,10 +111,6 @@ def _search(
 
 def _filter(name: str, operator: str, value: str) -> Json:
     return {"propertyName": name, "operator": operator, "value": value}
-
-
-def _first_id(answer: Answer) -> int:
-    return max((int(decoding.identifier(item.get("id"))) for item in decoding.results(answer)), default=0)
 
 
 def _changed(item: Json, name: str) -> datetime:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from hubsync.errors import PortalError, PortalPermanentError, PortalTemporaryError, RateLimited, WriteRefused
 from hubsync.portal import decoding
-from hubsync.portal.answers import Answer, Json, quoted
+from hubsync.portal.answers import Answer, Json, reason
 from hubsync.portal.asking import Asker, chunks
 from hubsync.portal.associations import associated
 from hubsync.portal.reading import read_objects
@@ -85,7 +85,7 @@ def _send(asker: Asker, tasks: Sequence[NewTask]) -> list[TaskOutcome]:
     def decode(answer: Answer) -> list[TaskOutcome]:
         made = _created(tasks, decoding.results(answer))
         refused = {
-            trace: quoted(error.get("message"))
+            trace: reason(error)
             for error in decoding.errors(answer)
             for trace in decoding.context(error, "objectWriteTraceId")
         }

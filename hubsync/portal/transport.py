@@ -292,7 +292,7 @@ class _Wire:
         return send
 
 
-class _Unauthorised(Exception):  # noqa: N818  # never leaves this module
+class _Unauthorised(Exception):
     """A 401, with the token that it was for."""
 
     def __init__(self, refused: TokenRefused, token: str) -> None:

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from hubsync.errors import PortalError, PortalPermanentError, PortalTemporaryError, RateLimited, WriteRefused
 from hubsync.portal import decoding
-from hubsync.portal.answers import Answer, Json, quoted
+from hubsync.portal.answers import Answer, Json, reason
 from hubsync.portal.asking import Asker
 from hubsync.portal.reading import read_contacts
 from hubsync.portal.transport import WRITES
@@ -132,11 +132,11 @@ def _without_result(updates: Iterable[Update], errors: Sequence[Json]) -> list[O
     for update in updates:
         own = next((e for e in errors if _names(e, update)), None)
         if own is None:
-            said = quoted(errors[0].get("message")) if errors else "HubSpot's answer doesn't mention the contact"
+            said = reason(errors[0]) if errors else "HubSpot's answer doesn't mention the contact"
             outcomes.append(Outcome(update.id, update.trace, "refused", answer=said))
         else:
             state = "gone" if own.get("category") == "OBJECT_NOT_FOUND" else "refused"
-            outcomes.append(Outcome(update.id, update.trace, state, answer=quoted(own.get("message"))))  # type: ignore[arg-type]
+            outcomes.append(Outcome(update.id, update.trace, state, answer=reason(own)))  # type: ignore[arg-type]
     return outcomes
 
 

@@ -136,7 +136,7 @@ def test_a_locked_portal_is_left_alone_for_two_seconds(
     wire.get(ACCOUNT, status=423, json={"message": "locked"})
     wire.get(ACCOUNT, json=DETAILS)
     gateway.account()
-    assert sum(fake_time.slept) >= 2.0
+    assert sum(fake_time.slept) == pytest.approx(2.0)
 
 
 def test_a_migration_of_hours_is_not_waited_for(wire: responses.RequestsMock, gateway: Gateway) -> None:
