@@ -220,6 +220,13 @@ def default_rules() -> Path:
     return packaged if packaged.is_dir() else package.parent / "rules"
 
 
+def default_env_example() -> Path:
+    """The example of `.env`: inside the installed package, else in the repository."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "_env.example"
+    return packaged if packaged.is_file() else package.parent / ".env.example"
+
+
 def _build(given: Mapping[str, Given], base: Path) -> tuple[Settings | None, list[str]]:
     values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value.text for name, value in given.items()}
     for name in PATHS:

@@ -1,0 +1,107 @@
+"""`hubsync check`: settings, token, scopes and rules against the portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from hubsync.cli.build import Workbench, workbench
+from hubsync.cli.options import FormatOption, OutOption
+from hubsync.cli.output import Cell, Column, Report, Table, emit
+from hubsync.sync.checkup import Checkup, check_portal
+
+
+def check(context: typer.Context, form: FormatOption = None, out: OutOption = None) -> int:
+    """Check settings, token, scopes and rules against the portal. Reads only; ends with 1 if something is amiss."""
+    with workbench(context, bulk=False) as bench:
+        checkup = check_portal(bench.gateway, bench.portal, bench.gateway.scopes())
+        emit(_report(bench, checkup), form=form, out=out)
+    return 0 if checkup.is_clean else 1
+
+
+def _report(bench: Workbench, checkup: Checkup) -> Report:
+    portal = bench.portal
+    off = sorted({g.rule for g in checkup.gaps if g.off})
+    facts: list[tuple[str, Cell]] = [
+        ("Settings", "fine"),
+        ("Token", f"fine, for portal {portal.id} ({portal.account.account_type}, {portal.account.time_zone})"),
+        ("Rules", f"{bench.settings.rules}: {_applied(bench, checkup)}"),
+        ("Scopes", "all there" if not checkup.missing_scopes else f"{len(checkup.missing_scopes)} missing"),
+    ]
+    if off:
+        facts.append(("Rules that are off", ", ".join(off)))
+    facts += [("Audit only", reason) for reason in checkup.foreign]
+    return Report(
+        title=f"hubsync check of portal {portal.id}",
+        facts=facts,
+        summaries=[
+            Table(
+                (Column("scope", "Scope"), Column("needed_for", "Needed for"), Column("present", "There")),
+                [(s.scope, s.needed_for, "yes" if s.present else "MISSING") for s in checkup.scopes],
+                "Scopes",
+            ),
+            Table(
+                (
+                    Column("needs", "The portal lacks"),
+                    Column("rule", "For"),
+                    Column("playbook", "Playbook"),
+                    Column("off", "Then"),
+                ),
+                [
+                    (g.needs, g.rule or "the rules", g.playbook, "the rule is off" if g.off else "the rest goes on")
+                    for g in checkup.gaps
+                ],
+                "What the rules need and the portal lacks",
+            ),
+            Table(
+                (
+                    Column("property", "Property"),
+                    Column("value", "Option"),
+                    Column("label", "Label"),
+                    Column("contacts", "Contacts", numeric=True),
+                ),
+                [(u.property, u.value, u.label, u.contacts) for u in checkup.unmapped],
+                "Options in use that no key of portal.yaml maps: left alone",
+            ),
+        ],
+        table=Table(
+            (
+                Column("property", "Property"),
+                Column("source", "Source in HubSpot"),
+                Column("label", "Label"),
+                Column("kind", "Taken for"),
+                Column("entries", "Changes", numeric=True),
+            ),
+            [(w.property, w.source, w.label, w.kind, w.entries) for w in checkup.writers],
+            f"Who writes the two fields (histories of {checkup.sampled:,} contacts)",
+        ),
+        document=_document(bench, checkup),
+    )
+
+
+def _applied(bench: Workbench, checkup: Checkup) -> str:
+    off = len({g.rule for g in checkup.gaps if g.off})
+    written = sum(len(content.rules) for content in bench.rules.files.rules.values())
+    return f"{written - off} of {written} rules apply, and the matrix"
+
+
+def _document(bench: Workbench, checkup: Checkup) -> dict[str, Any]:
+    return {
+        "portal": bench.portal.id,
+        "time_zone": bench.portal.account.time_zone,
+        "scopes": [{"scope": s.scope, "needed_for": s.needed_for, "present": s.present} for s in checkup.scopes],
+        "lacks": [
+            {"needs": g.needs, "rule": g.rule or None, "playbook": g.playbook or None, "off": g.off}
+            for g in checkup.gaps
+        ],
+        "unmapped": [
+            {"property": u.property, "value": u.value, "label": u.label, "contacts": u.contacts}
+            for u in checkup.unmapped
+        ],
+        "writers": [
+            {"property": w.property, "source": w.source, "label": w.label, "kind": w.kind, "entries": w.entries}
+            for w in checkup.writers
+        ],
+        "audit_only": checkup.foreign,
+    }

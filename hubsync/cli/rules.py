@@ -1,0 +1,97 @@
+"""`hubsync rules`: check, test and show the rule files. Asks no portal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hubsync.cli.context import invocation
+from hubsync.cli.options import FormatOption, OutOption
+from hubsync.cli.output import Column, Report, Table, emit
+from hubsync.errors import RuleFileError
+from hubsync.rulefiles.load import as_text, load_rules
+
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="[DIR]", help="Folder of rule files. Without it: HUBSYNC_RULES.")
+]
+
+
+def _folder(context: typer.Context, given: Path | None) -> Path:
+    return given if given is not None else invocation(context).settings().rules
+
+
+def check(context: typer.Context, folder: Folder = None) -> int:
+    """Check the rule files; every fault with its line. Ends with 1 if there are any."""
+    where = _folder(context, folder)
+    try:
+        loaded = load_rules(where)
+        policy = loaded.compile()
+    except RuleFileError as error:
+        for problem in error.problems:
+            typer.echo(str(problem))
+        typer.echo(f"{len(error.problems)} fault{'s' if len(error.problems) > 1 else ''}.")
+        return 1
+    written = sum(len(content.rules) for content in loaded.files.rules.values())
+    cells = sum(r.matrix for r in policy.rules)
+    typer.echo(f"{where}: {written} rules, {cells} answers of the matrix, no fault ({loaded.digest}).")
+    for gap in policy.gaps:
+        typer.echo(f"{loaded.position(gap.rule) or where}: {gap.rule} is off, it needs {gap.needs}.")
+    return 0
+
+
+def test(context: typer.Context, folder: Folder = None) -> int:
+    """Run the cases that stand beside the rules. Ends with 1 if one fails, or a rule has none."""
+    from hubsync.rulefiles.cases import run_cases
+
+    results = run_cases(_folder(context, folder))
+    failed = [r for r in results if not r.ok]
+    for result in failed:
+        typer.echo(f"{result.file}:{result.line}: {result.name}: {result.message}")
+    typer.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def show(
+    context: typer.Context,
+    rule: Annotated[str | None, typer.Argument(metavar="[RULE]", help="Show this rule alone.")] = None,
+    form: FormatOption = None,
+    out: OutOption = None,
+) -> int:
+    """Show the rules as hubsync reads them: what each says, when it holds, what it does."""
+    loaded = load_rules(invocation(context).settings().rules)
+    policy = loaded.compile()
+    names = [r.id for r in policy.rules]
+    if rule is not None and rule not in names:
+        from hubsync.policy.words import did_you_mean
+
+        typer.echo(f'"{rule}" is no rule{did_you_mean(rule, names)}', err=True)
+        return 2
+    written = {spec.id: spec for content in loaded.files.rules.values() for spec in content.rules}
+    rows = []
+    for compiled in policy.rules:
+        if rule is not None and compiled.id != rule:
+            continue
+        if rule is None and compiled.matrix:
+            continue
+        spec = written.get(compiled.id)
+        when = " — or — ".join("; ".join(c.text for c in group) for group in compiled.groups)
+        then = as_text([a.model_dump(exclude_none=True) for a in spec.then]) if spec else compiled.mode
+        rows.append(
+            (compiled.playbook, compiled.id, compiled.mode, compiled.says, when, then, loaded.position(compiled.id))
+        )
+    columns = (
+        Column("playbook", "Playbook"),
+        Column("rule", "Rule"),
+        Column("mode", "Mode"),
+        Column("says", "Says"),
+        Column("when", "When"),
+        Column("then", "Then"),
+        Column("where", "Where"),
+    )
+    facts = [("Rules", str(loaded.folder)), ("Digest", loaded.digest)]
+    if rule is None:
+        facts.append(("Matrix", f"{sum(r.matrix for r in policy.rules)} answers in matrix.yaml"))
+    emit(Report(title="Rules", table=Table(columns, rows), facts=facts), form=form, out=out)
+    return 0
