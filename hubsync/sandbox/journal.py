@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class Journal:
         self.writes: deque[Write] = deque(maxlen=limit)
         self.recording = True
         self.request_count = 0
+        self._lock = threading.Lock()
 
     def write(self, entry: Write) -> None:
         """Record an effective change."""
@@ -64,8 +66,9 @@ class Journal:
         fault: str | None,
     ) -> None:
         """Record a served request."""
-        self.request_count += 1
-        self.requests.append(Request(self.request_count, method, path, status, at, ms, token, written, fault))
+        with self._lock:
+            self.request_count += 1
+            self.requests.append(Request(self.request_count, method, path, status, at, ms, token, written, fault))
 
     def clear(self) -> None:
         """Forget everything recorded so far (between two parts of a test)."""

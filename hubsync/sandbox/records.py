@@ -6,12 +6,13 @@ A property that was set at creation and never since has no history list: its one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from hubsync.sandbox.times import iso
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """Who changed a value, in the words of HubSpot's history (`sourceType`, `sourceId`, `sourceLabel`, user)."""
 
@@ -19,6 +20,12 @@ class Source:
     id: str | None = None
     label: str | None = None
     user_id: int | None = None
+
+    @cached_property
+    def shown(self) -> dict[str, Any]:
+        """The source's part of a history entry; absent fields are left out, not null."""
+        fields = {"sourceId": self.id, "sourceLabel": self.label, "updatedByUserId": self.user_id}
+        return {"sourceType": self.type, **{name: value for name, value in fields.items() if value is not None}}
 
 
 CALCULATED = Source("CALCULATED")
@@ -50,6 +57,11 @@ class Record:
         self.updated = created
         self.links: dict[str, dict[str, tuple[int, ...]]] | None = None
         self.archived_at: int | None = None
+
+    @property
+    def record(self) -> Record:
+        """Itself: a record stands for what the search index knows of it, unless that is stale."""
+        return self
 
     def entries(self, name: str) -> list[Entry]:
         """The history of a stored property, oldest first."""
@@ -86,13 +98,6 @@ class Record:
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """A history entry as `propertiesWithHistory` shows it; absent fields are left out, not null."""
-    source = entry.source
-    body: dict[str, Any] = {"value": entry.value, "timestamp": iso(entry.at), "sourceType": source.type}
-    if source.id is not None:
-        body["sourceId"] = source.id
-    if source.label is not None:
-        body["sourceLabel"] = source.label
-    if source.user_id is not None:
-        body["updatedByUserId"] = source.user_id
-    return body
+    """A history entry as `propertiesWithHistory` shows it."""
+    value, at, source = entry
+    return {"value": value, "timestamp": iso(at), **source.shown}

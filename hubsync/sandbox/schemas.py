@@ -92,8 +92,16 @@ class Schemas:
                 )
             if name == "hubspot_owner_id" and text and text not in self._directory.owners:
                 raise InvalidValueError(name, text, "INVALID_OWNER_ID", f"Owner with ID {text} does not exist.")
+            if kind == "deals" and text and name in ("pipeline", "dealstage") and not self._has_step(name, text):
+                raise InvalidValueError(name, text, "INVALID_OPTION", f"{text} was not one of the allowed options")
             found[name] = normalised(prop, text)
         return found
+
+    def _has_step(self, name: str, value: str) -> bool:
+        pipelines = self._directory.pipelines
+        if name == "pipeline":
+            return value in pipelines
+        return any(step.id == value for each in pipelines.values() for step in each.stages)
 
     def _stages_changed(self) -> None:
         definition = self.properties["contacts"][lifecycle.PROPERTY]

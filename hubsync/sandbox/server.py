@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC
 from email.utils import format_datetime
@@ -16,7 +17,7 @@ from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Self
 
-from hubsync.sandbox.http.call import Reply
+from hubsync.sandbox.http.call import Reply, json_reply
 from hubsync.sandbox.http.control import Control
 from hubsync.sandbox.http.faults import Fault
 from hubsync.sandbox.http.limits import ALL_SCOPES, Consumer, Limits, Window
@@ -166,8 +167,17 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
             if self.path.startswith("/_sandbox/"):
                 reply = control.answer(self.command, self.path, body)
             else:
-                reply = service.answer(self.command, self.path, self.headers.get("Authorization"), body)
+                reply = self._answered(body)
             self._send(reply)
+
+        def _answered(self, body: bytes) -> Reply:
+            try:
+                return service.answer(self.command, self.path, self.headers.get("Authorization"), body)
+            except Exception:  # noqa: BLE001 - a defect of the sandbox: shown here, and as a 500 to the client
+                traceback.print_exc()
+                return json_reply(
+                    500, {"status": "error", "message": "The sandbox portal has a defect; see its output"}
+                )
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815
 

@@ -97,13 +97,15 @@ class Portal:
         self.aliases: dict[str, str] = {}
         self.emails: dict[str, str] = {}
         self._due: list[tuple[int, str]] = []
+        self._seen = 0
         self.search_cache: dict[str, Any] = {}
 
     # --- reading -----------------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
         """The portal's present in milliseconds."""
-        return to_ms(self.clock.now())
+        self._seen = to_ms(self.clock.now())
+        return self._seen
 
     def moment(self, at: datetime | None) -> int:
         """`at`, or the present, in milliseconds."""
@@ -167,7 +169,7 @@ class Portal:
             table = self.tables[kind]
             record = Record(kind, table.new_id(), stored, source or self.app_source, moment)
             table.add(record)
-            table.remember(record, moment + self.lag_ms, self.now_ms(), existed=False)
+            self._remember(record, moment, existed=False)
             if self.journal.recording:
                 self.journal.write(Write(kind, record.id, "", "", "created", record.source, moment))
             if email := stored.get("email") if kind == "contacts" else None:
@@ -205,7 +207,7 @@ class Portal:
         with self.lock:
             record = self.get(kind, record_id)
             moment = self.moment(at)
-            self.tables[kind].remember(record, moment + self.lag_ms, self.now_ms())
+            self._remember(record, moment)
             record.archived_at = max(moment, record.updated)
             if kind == "contacts":
                 self.emails.pop(record.values.get("email", "").lower(), None)
@@ -221,7 +223,7 @@ class Portal:
                 self._claim_email(record.values, record.id)
                 if email := record.values.get("email"):
                     self.emails[email.lower()] = record.id
-            self.tables[kind].remember(record, moment + self.lag_ms, self.now_ms())
+            self._remember(record, moment)
             record.archived_at = None
             record.updated = max(record.updated, moment)
             self.journal.write(Write(kind, record.id, "", "", "restored", self.app_source, moment))
@@ -241,7 +243,7 @@ class Portal:
 
     def touch(self, record: Record, at: int) -> None:
         """Move a record's modification date, as any change does."""
-        self.tables[record.kind].remember(record, at + self.lag_ms, self.now_ms())
+        self._remember(record, at)
         record.updated = max(record.updated, at)
 
     def refresh(self, contact: Record, at: int) -> None:
@@ -277,6 +279,14 @@ class Portal:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
+    def _remember(self, record: Record, at: int, *, existed: bool = True) -> None:
+        """Before a change: let search show the record as it is until the lag is over. Acts long past skip the clock."""
+        table = self.tables[record.kind]
+        table.revision += 1
+        visible = at + self.lag_ms
+        if visible > self._seen:
+            table.remember(record, visible, self.now_ms(), existed=existed)
+
     def _commit(self, record: Record, wanted: Mapping[str, str], source: Source, at: int) -> list[str]:
         """The one place where values change."""
         changes = {name: value for name, value in wanted.items() if record.values.get(name, "") != value}
@@ -289,7 +299,7 @@ class Portal:
                     self.touch(record, at)
         if not changes:
             return []
-        self.tables[record.kind].remember(record, at + self.lag_ms, self.now_ms())
+        self._remember(record, at)
         old_email = record.values.get("email", "")
         for name, value in changes.items():
             before = record.values.get(name, "")

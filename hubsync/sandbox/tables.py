@@ -5,7 +5,7 @@ The index is the records themselves plus, for records changed within the lag, wh
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from random import Random
@@ -14,12 +14,16 @@ from typing import NamedTuple
 from hubsync.sandbox.records import Record
 
 
-class Indexed(NamedTuple):
-    """What the search index knows of a record."""
+class Stale(NamedTuple):
+    """A record as the search index still shows it."""
 
     record: Record
     values: dict[str, str]
     updated: int
+
+
+Indexed = Record | Stale
+"""What the search index knows of a record: mostly the record itself."""
 
 
 class _Past(NamedTuple):
@@ -51,11 +55,7 @@ class Table:
     def add(self, record: Record) -> None:
         """Put in a new record."""
         self.records[record.id] = record
-        number = int(record.id)
-        if self.ids and number < self.ids[-1]:
-            insort(self.ids, number)
-        else:
-            self.ids.append(number)
+        self.ids.append(int(record.id))
         self.revision += 1
 
     def remove(self, record_id: str) -> None:
@@ -67,7 +67,6 @@ class Table:
 
     def remember(self, record: Record, visible: int, now: int, *, existed: bool = True) -> None:
         """Keep what search goes on showing of `record` until `visible`. To be called before the change."""
-        self.revision += 1
         if visible <= now:
             return
         shown = dict(record.values) if existed and record.archived_at is None else None
@@ -88,14 +87,13 @@ class Table:
         """Every record as the search index shows it at `now` (ms), ascending by id."""
         self._settle(now)
         past = self._past
-        for number in self.ids:
-            record = self.records[str(number)]
+        for record in self.records.values():  # ids only grow, so this is their order
             if past and record.id in past:
                 before = past[record.id][0]
                 if before.values is not None:
-                    yield Indexed(record, before.values, before.updated)
+                    yield Stale(record, before.values, before.updated)
             elif record.archived_at is None:
-                yield Indexed(record, record.values, record.updated)
+                yield record
 
     def index_revision(self, now: int) -> tuple[int, int]:
         """Moves whenever `indexed` may answer differently."""

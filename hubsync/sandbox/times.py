@@ -30,13 +30,14 @@ def _day(day: int) -> str:
     return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
+_MINUTES = tuple(f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440))
+
+
 def iso(ms: int) -> str:
     """`2026-03-01T09:00:00.123Z`."""
     day, rest = divmod(ms, DAY_MS)
-    seconds, milli = divmod(rest, 1000)
-    minutes, second = divmod(seconds, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{_day(day)}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+    minute, rest = divmod(rest, 60_000)
+    return f"{_day(day)}{_MINUTES[minute]}{rest // 1000:02}.{rest % 1000:03}Z"
 
 
 def parse_ms(text: str) -> int:

@@ -32,6 +32,7 @@ def common_values(kind: str) -> dict[str, Virtual]:
         found["createdate"] = found["hs_createdate"]
     if kind == "contacts":
         found["lastmodifieddate"] = found["hs_lastmodifieddate"]
+        found["hs_email_domain"] = lambda record: record.values.get("email", "").rpartition("@")[2].lower() or None
         found["hs_is_unworked"] = lambda _: "true"
         found["hs_pipeline"] = lambda _: "contacts-lifecycle-pipeline"
         found["hs_all_contact_vids"] = lambda record: record.id

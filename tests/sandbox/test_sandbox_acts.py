@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -112,7 +113,7 @@ def _check_history(portal: Portal, record: Record) -> None:
         assert moments == sorted(moments, reverse=True)
         assert all(moment <= record.updated for moment in moments)
         values = [entry["value"] for entry in entries]
-        assert all(one != other for one, other in zip(values, values[1:], strict=False))
+        assert all(one != other for one, other in pairwise(values))
 
 
 def _check_activity(portal: Portal, record: Record) -> None:
@@ -150,10 +151,29 @@ def _check_activity(portal: Portal, record: Record) -> None:
     assert int(values.get("num_associated_deals", "0")) == len(record.linked("deals"))
 
 
-ACT_NAMES = (
-    "stage back status owner mail reply call note message meeting miss task done deal won lost form new merge delete "
-    "privacy"
-).split()
+ACT_NAMES = [
+    "stage",
+    "back",
+    "status",
+    "owner",
+    "mail",
+    "reply",
+    "call",
+    "note",
+    "message",
+    "meeting",
+    "miss",
+    "task",
+    "done",
+    "deal",
+    "won",
+    "lost",
+    "form",
+    "new",
+    "merge",
+    "delete",
+    "privacy",
+]
 STEPS = st.lists(
     st.tuples(st.sampled_from(ACT_NAMES), st.integers(0, 5), st.integers(0, 12), st.integers(0, 90)), max_size=25
 )

@@ -147,6 +147,15 @@ def remove(call: Call, kind: str, record_id: str, to_kind: str, to_id: str) -> R
     return Reply(204, b"")
 
 
+def labels(call: Call, kind: str, to_kind: str) -> Reply:
+    """GET the association types of a direction, the portal's own labels among them."""
+    types = [ASSOCIATION_TYPES[kind, to_kind]] if (kind, to_kind) in ASSOCIATION_TYPES else []
+    if (kind, to_kind) in PRIMARY_TYPES:
+        types.append(PRIMARY_TYPES[kind, to_kind])
+    types += [type_id for own, to, type_id in call.portal.links.labels if (own, to) == (kind, to_kind)]
+    return json_reply(200, {"results": [_type_json(call.portal, kind, to_kind, each) for each in types]})
+
+
 def _known(portal: Portal, kind: str, record_id: str) -> None:
     if find(portal, kind, record_id, "") is None:
         raise problems.validation(f"No {SINGULAR[kind]} with ID {record_id} exists.", context={"ids": [record_id]})

@@ -29,7 +29,7 @@ class Control:
         self._portal = service.portal
         self._routes: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "stats"): self._stats,
-            ("GET", "journal"): lambda _: [asdict(each) for each in self._portal.journal.requests],
+            ("GET", "journal"): lambda _: [asdict(each) for each in list(self._portal.journal.requests)],
             ("GET", "writes"): lambda _: [asdict(each) for each in self._portal.journal.writes],
             ("GET", "contacts"): lambda _: self._portal.contacts(),
             ("POST", "act"): self._act,

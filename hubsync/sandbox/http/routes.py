@@ -52,6 +52,9 @@ def find_route(call: Call, usage: Usage) -> Route:
             return _properties(call, _kind(kind), rest)
         case ["crm", "v4", "associations", kind, to_kind, "batch", action] if call.method == "POST":
             return _batch_associations(call, _kind(kind), _kind(to_kind), action)
+        case ["crm", "v4", "associations", kind, to_kind, "labels"] if call.method == "GET":
+            one, other = _kind(kind), _kind(to_kind)
+            return Route(lambda: associations.labels(call, one, other), _reading(one) + _reading(other))
         case ["crm", "v4", "objects", kind, record_id, "associations", *rest]:
             return _object_associations(call, _kind(kind), record_id, rest)
         case _ if call.method == "GET":

@@ -95,20 +95,23 @@ def _matches(portal: Portal, kind: str, body: Mapping[str, Any]) -> list[Indexed
     tests = [[_test(portal, kind, each) for each in group] for group in groups]
     order = _order(portal, kind, body.get("sorts"))
     query = str(body.get("query") or "").lower()
-    found = []
-    for each in portal.tables[kind].indexed(portal.now_ms()):
-        if tests and not any(all(test(each) for test in group) for group in tests):
-            continue
-        if query and not any(query in value.lower() for value in each.values.values()):
-            continue
-        found.append(each)
+    indexed = portal.tables[kind].indexed(portal.now_ms())
+    if not tests:
+        found = list(indexed)
+    elif len(tests) == 1 and len(tests[0]) == 1:
+        only = tests[0][0]
+        found = [each for each in indexed if only(each)]
+    else:
+        found = [each for each in indexed if any(all(test(each) for test in group) for group in tests)]
+    if query:
+        found = [each for each in found if any(query in value.lower() for value in each.values.values())]
     if order:
         reader, descending = order
         known = [each for each in found if reader(each) is not None]
         unknown = [each for each in found if reader(each) is None]
         known.sort(key=reader, reverse=descending)  # type: ignore[arg-type]
         return known + unknown
-    return sorted(found, key=lambda each: (each.record.created, int(each.record.id)))
+    return sorted(found, key=lambda each: each.record.created)
 
 
 def _groups(body: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
@@ -207,7 +210,10 @@ def _test(portal: Portal, kind: str, item: Mapping[str, Any]) -> Test:
             raise problems.validation(f"operator {operator} doesn't take a value")
         reader, wanted = _reader(portal, kind, name), operator == "HAS_PROPERTY"
         return lambda each: (reader(each) is not None) is wanted
-    if name in _MODIFIED and operator in ("GT", "GTE", "LT", "LTE", "EQ", "BETWEEN"):
+    if name in _MODIFIED and operator in ("GT", "GTE") and item.get("value") is not None:
+        low = int(_given(prop, item["value"])) + (operator == "GT")  # every poll asks this: keep it quick
+        return lambda each: each.updated >= low
+    if name in _MODIFIED and operator in ("LT", "LTE", "EQ", "BETWEEN"):
         return _compare(operator, prop, item, lambda each: each.updated)
     reader = _reader(portal, kind, name)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hubsync.sandbox.lifecycle import Virtual
 from hubsync.sandbox.object_properties import KINDS, SINGULAR, TYPE_IDS
 from hubsync.sandbox.records import CALCULATED, Entry, Record, entry_json
 from hubsync.sandbox.rollups import DERIVED
@@ -25,6 +24,8 @@ DEFAULTS = {
 _ENGAGEMENT_ALWAYS = ("hs_createdate", "hs_lastmodifieddate", "hs_object_id")
 _NO_HISTORY = frozenset((*DERIVED, "hubspot_owner_assigneddate", "hubspot_team_id", "associatedcompanyid"))
 _HISTORY_CAP_OTHERS = 20
+_CREATED = frozenset(("createdate", "hs_createdate"))
+_MODIFIED = frozenset(("lastmodifieddate", "hs_lastmodifieddate"))
 
 
 class Shape:
@@ -44,9 +45,11 @@ class Shape:
         wanted = dict.fromkeys((*(tuple(properties) or DEFAULTS.get(kind, ())), *always))
         self.portal = portal
         self.kind = kind
-        self._readers: list[tuple[str, Virtual | None]] = [
-            (name, virtual.get(name)) for name in wanted if name in defined
-        ]
+        self._names = [name for name in wanted if name in defined]
+        self._created = [name for name in self._names if name in _CREATED and name in virtual]
+        self._modified = [name for name in self._names if name in _MODIFIED]
+        dates = {*self._created, *self._modified}
+        self._readers = [(name, virtual[name]) for name in self._names if name in virtual and name not in dates]
         self._history = [name for name in dict.fromkeys(history) if name in defined]
         self._cap = portal.switches.history_cap if kind == "contacts" else _HISTORY_CAP_OTHERS
         self._associations = [KINDS[name] for name in associations if name in KINDS]
@@ -57,21 +60,20 @@ class Shape:
         self, record: Record, values: Mapping[str, str] | None = None, updated: int | None = None
     ) -> dict[str, Any]:
         """The record as JSON. `values` and `updated` stand in for the present ones (what the search index knows)."""
-        held = record.values if values is None else values
-        properties: dict[str, str | None] = {}
+        get = (record.values if values is None else values).get
+        properties = {name: get(name) for name in self._names}
+        created, changed = iso(record.created), iso(record.updated if updated is None else updated)
+        for name in self._created:
+            properties[name] = properties[name] or created
+        for name in self._modified:
+            properties[name] = changed
         for name, reader in self._readers:
-            value = held.get(name)
-            properties[name] = reader(record) if value is None and reader is not None else value
-        changed = iso(record.updated)
-        if updated is not None and updated != record.updated:
-            changed = iso(updated)
-            for name in ("lastmodifieddate", "hs_lastmodifieddate"):
-                if name in properties:
-                    properties[name] = changed
+            if properties[name] is None:
+                properties[name] = reader(record)
         body: dict[str, Any] = {"id": record.id, "properties": properties}
         if self._history:
             body["propertiesWithHistory"] = {name: self._entries(record, name) for name in self._history}
-        body["createdAt"] = iso(record.created)
+        body["createdAt"] = created
         body["updatedAt"] = changed
         body["archived"] = record.archived_at is not None
         if record.archived_at is not None:
