@@ -162,8 +162,8 @@ def _unmapped(name: str, value: str, count: int) -> Finding:
         PORTAL,
         "unmapped_option",
         "D4",
-        f'{count:,} {whose} {name} "{value}", which no key of portal.yaml maps: left alone. Map it there if it should be '
-        "managed.",
+        f'{count:,} {whose} {name} "{value}", which no key of portal.yaml maps: left alone. '
+        "Map it there if it should be managed.",
         backlog=False,
     )
 

@@ -57,8 +57,8 @@ def bind(
     account = gateway.account()
     if known_portal is not None and known_portal != account.portal_id:
         raise WrongPortal(
-            f"The token belongs to portal {account.portal_id}, the database to portal {known_portal}. Nothing was done. "
-            "Use the token of that portal, or another HUBSYNC_DATABASE_URL."
+            f"The token belongs to portal {account.portal_id}, the database to portal {known_portal}. "
+            "Nothing was done. Use the token of that portal, or another HUBSYNC_DATABASE_URL."
         )
     definitions = gateway.properties("contacts")
     pipelines = gateway.deal_pipelines()

@@ -29,8 +29,8 @@ class Limits:
             )
         if tasks > (self.allow_tasks if self.allow_tasks is not None else self.tasks):
             raise UnsafePlan(
-                f"plan: {tasks:,} tasks would be created, the limit is {self.tasks:,} a run. Nothing was written. Look at "
-                f"the plan (without --write), then allow it once with --allow-tasks {tasks}."
+                f"plan: {tasks:,} tasks would be created, the limit is {self.tasks:,} a run. Nothing was written. "
+                f"Look at the plan (without --write), then allow it once with --allow-tasks {tasks}."
             )
 
 

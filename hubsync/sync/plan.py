@@ -40,7 +40,7 @@ def seen_in(contact: Contact) -> dict[str, tuple[str, str]]:
 
 
 def is_as_seen(planned: Planned, now: Contact) -> bool:
-    """Whether the contact is still what was decided on: nobody has written Lead status, stage or a planned property since."""
+    """Whether nobody has written Lead status, stage or a planned property since the plan was made."""
     fresh = seen_in(now)
     names = {STATUS, STAGE, *(c.property for c in planned.look.decision.changes)}
     nothing = ("", "")

@@ -97,9 +97,7 @@ class Writer:
                 looks.append(planned.look)
             else:
                 moved.append(fresh)
-        for look in self.looker.again(moved) if moved else ():
-            looks.append(look)
-        return looks
+        return [*looks, *(self.looker.again(moved) if moved else ())]
 
     def _set(self, looks: Sequence[Look]) -> set[str]:
         """Write the changes; the ids of contacts all of whose changes landed (or that had none)."""
