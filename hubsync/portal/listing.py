@@ -8,7 +8,6 @@ line says so. Memory stays flat: pages are handed out as they come and few wait.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
@@ -23,16 +22,14 @@ from hubsync.portal import decoding
 from hubsync.portal.answers import Answer, no_answer
 from hubsync.portal.asking import Asker
 from hubsync.portal.chains import Chains, Page
-from hubsync.portal.searching import count_created
+from hubsync.portal.searching import Counted, count_created
 
 log = structlog.get_logger()
 
 PAGE = 100
 PAGE_WITH_HISTORY = 50
 LONE_PAGES = 10
-"""Portals of up to so many pages are read by one chain, without a call more than their pages and one count."""
-WORTH_CHAINS = 8
-"""Pages that must be left (at most: ids have gaps) for several chains to be worth their two extra calls."""
+"""Portals of up to so many pages are read by one chain. A page and a count are all that a small portal costs."""
 INDEX_WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 """Seconds between counts while the search index, which lags, still has more contacts than were read."""
 
@@ -51,39 +48,34 @@ def all_contacts(asker: Asker, properties: Sequence[str], history: Sequence[str]
 
 
 def _pages(asker: Asker, lister: _Lister, census: _Census) -> Iterator[Page]:
-    """Pages by one chain, until the portal proves to be larger and its cursors to be ids; then by several."""
-    page, by_id = lister.page(None), True
-    for number in itertools.count(1):
+    """Pages by one chain, until the portal turns out to be large and its cursors to be ids; then by several."""
+    page, by_id, undecided = lister.page(None), True, True
+    while True:
         yield page
         if page.after is None:
             return
+        census.begin()
         by_id = by_id and page.by_id
-        if number == LONE_PAGES and not by_id:
-            log.warning("listing.one_chain_used", reason="the cursors of this portal's list are not contact ids")
-        if number == LONE_PAGES:
-            census.begin()
-        if by_id and asker.transport.in_flight > 1 and (highest := census.highest) is not None:
-            jump = _jump(lister, int(page.after), highest)
+        if undecided and census.pages > 1 and (counted := census.counted) is not None:
+            undecided = False
+            many = counted.contacts > LONE_PAGES * lister.limit and asker.transport.in_flight > 1
+            jump = _jump(lister, int(page.after), counted.highest) if many and by_id else None
             if jump is not None:
-                yield from Chains(asker.transport, lister.page, lister.limit).read(int(page.after), *jump, highest)
+                yield from Chains(asker.transport, lister.page, lister.limit).read(int(page.after), *jump)
                 return
-            by_id = False
+            if many:
+                log.warning("listing.one_chain_used", reason="the list can't be entered at an id")
         previous, page = page, lister.page(page.after)
         by_id = by_id and page.first >= int(previous.after or 0)
         if page.after == previous.after:
             raise PortalTemporaryError("HubSpot's list does not move on: a page names itself as the next one.")
 
 
-def _jump(lister: _Lister, start: int, highest: int) -> tuple[int, Page] | None:
-    """An id in the middle of what is left and the page there; None where one chain must do, or is enough."""
-    if highest - start < WORTH_CHAINS * lister.limit:
-        return None
-    middle = start + (highest - start) // 2
+def _jump(lister: _Lister, start: int, highest: int) -> tuple[int, Page, int] | None:
+    """An id in the middle of what is left, the page there and the highest id; None where the list isn't by id."""
+    middle = start + max(0, highest - start) // 2
     page = lister.page(str(middle))
-    if page.by_id and page.first >= middle:
-        return middle, page
-    log.warning("listing.one_chain_used", reason="the list can't be entered at an id")
-    return None
+    return (middle, page, highest) if page.by_id and page.first >= middle else None
 
 
 class _Lister:
@@ -119,8 +111,9 @@ class _Lister:
 class _Census:
     """Counts what was read, and holds it against what HubSpot says it has.
 
-    Both sides count contacts created before the reading began: later ones may be seen or not. The portal's count is
-    taken early, beside the reading. A contact deleted meanwhile makes it too high: then it is taken again at the end.
+    Of what was read, contacts created before the reading began count: later ones may be seen or not. The portal's count
+    is taken early, beside the reading. Contacts created or deleted meanwhile can make that too high: then it is taken
+    again at the end, of contacts created before the beginning.
     """
 
     def __init__(self, asker: Asker) -> None:
@@ -131,7 +124,7 @@ class _Census:
         self._started = self._clock.now()
         self._before: datetime | None = None
         self._old = 0
-        self._count: Future[tuple[int, int]] | None = None
+        self._count: Future[Counted] | None = None
 
     def add(self, contacts: Sequence[Contact]) -> None:
         """Take in one page."""
@@ -145,20 +138,21 @@ class _Census:
         self._old += sum(1 for contact in contacts if (contact.properties.get("createdate") or "~") < text)
 
     def begin(self) -> None:
-        """Ask for the portal's count beside the reading."""
-        self._count = self._asker.begin(lambda: count_created(self._asker, self._before))
+        """Ask for the portal's count, once, beside the reading."""
+        if self._count is None:
+            self._count = self._asker.begin(lambda: count_created(self._asker))
 
     @property
-    def highest(self) -> int | None:
-        """The highest contact id of the index, once it has answered."""
-        return self._count.result()[1] if self._count is not None and self._count.done() else None
+    def counted(self) -> Counted | None:
+        """The portal's count, once it has answered."""
+        return self._count.result() if self._count is not None and self._count.done() else None
 
     def prove(self) -> None:
         """Raise PortalTemporaryError unless every contact was read that was there at the start and still is."""
-        if self._count is not None and self._old >= self._count.result()[0]:
-            return
+        if self._count is not None and self._old >= self._count.result().contacts:
+            return  # the early count knows too many rather than too few: this is proof
         for wait in (*INDEX_WAITS, None):
-            expected, _ = count_created(self._asker, self._before)
+            expected = count_created(self._asker, self._before).contacts
             if self._old >= expected:
                 return
             if wait is not None:

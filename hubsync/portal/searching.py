@@ -6,6 +6,7 @@ The index lags by seconds, so values of it are never used, only ids. Five search
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -32,13 +33,27 @@ def count_contacts(asker: Asker) -> int:
     return _search(asker, "contacts", [], limit=1, decode=decoding.total)
 
 
-def count_created(asker: Asker, before: datetime | None) -> tuple[int, int]:
-    """How many contacts there are that were created before a moment, and the highest id among them (0 without any)."""
+def count_having(asker: Asker, name: str, value: str) -> int:
+    """How many contacts have `value` of the property `name`. Options are compared with their case."""
+    filters = [_filter(name, "EQ", value)]
+    return _search(asker, "contacts", filters, limit=1, decode=decoding.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many contacts the index has, and the highest id among them (0 without any)."""
+
+    contacts: int
+    highest: int
+
+
+def count_created(asker: Asker, before: datetime | None = None) -> Counted:
+    """Counts contacts; only those created before a moment, where one is given."""
     filters = [] if before is None else [_filter("createdate", "LT", milliseconds(before))]
 
-    def decode(answer: Answer) -> tuple[int, int]:
+    def decode(answer: Answer) -> Counted:
         ids = (int(decoding.identifier(item.get("id"))) for item in decoding.results(answer))
-        return decoding.total(answer), max(ids, default=0)
+        return Counted(decoding.total(answer), max(ids, default=0))
 
     return _search(asker, "contacts", filters, limit=1, sort=("hs_object_id", "DESCENDING"), decode=decode)
 

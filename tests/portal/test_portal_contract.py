@@ -190,6 +190,13 @@ def test_engagements_that_changed_lead_to_their_contacts(portal: Portal, gateway
     assert gateway.contacts_of("calls", page) == {call: (one,)}
 
 
+def test_contacts_with_a_value_are_counted(portal: Portal, gateway: Gateway) -> None:
+    contacts(portal, 3, hs_lead_status="OPEN")
+    contacts(portal, 2, hs_lead_status="NEW")
+    portal.clock.advance(timedelta(minutes=1))
+    assert gateway.count_having("hs_lead_status", "OPEN") == 3
+
+
 def test_updates_land_and_say_so(portal: Portal, gateway: Gateway) -> None:
     one, two = contacts(portal, 2)
     updates = [
