@@ -117,7 +117,8 @@ class Chains:
     def _grow(self) -> None:
         """Begin as many chains as are worth while. Called with the lock held."""
         while len(self._threads) < self._pace.in_flight and not self._stopped:
-            thread = threading.Thread(target=self._work, name="hubsync-list-chain", daemon=True)
+            name = f"hubsync-list-chain-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
