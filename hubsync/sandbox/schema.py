@@ -83,6 +83,18 @@ class Property:
         return body
 
 
+@dataclass(frozen=True, slots=True)
+class ConditionalRule:
+    """A validation rule of the portal's admin: where `when` has one of `values`, `needs` must be set.
+
+    Enforced on writes through dated paths from 2026-09 on, not through v3 (hubspot-api.md 0).
+    """
+
+    when: str
+    values: tuple[str, ...]
+    needs: str
+
+
 class InvalidValueError(ValueError):
     """A value that its property refuses; `code` is HubSpot's word for the fault."""
 

@@ -10,7 +10,7 @@ from hubsync.sandbox.contact_properties import stage_properties
 from hubsync.sandbox.directory import Directory
 from hubsync.sandbox.lifecycle import Virtual
 from hubsync.sandbox.object_properties import TYPE_IDS, shipped_properties
-from hubsync.sandbox.schema import InvalidValueError, Option, Property, normalised
+from hubsync.sandbox.schema import ConditionalRule, InvalidValueError, Option, Property, normalised
 from hubsync.sandbox.virtual import common_values, deal_values
 
 
@@ -33,6 +33,7 @@ class Schemas:
         self.groups: dict[str, dict[str, str]] = {
             kind: {prop.group: prop.group for prop in found.values()} for kind, found in self.properties.items()
         }
+        self.rules: dict[str, list[ConditionalRule]] = {kind: [] for kind in TYPE_IDS}
         self.stage_order: dict[str, dict[str, int]] = {}
         """Kind → lifecycle stage → its place."""
         self._stages_changed()
@@ -96,6 +97,15 @@ class Schemas:
                 raise InvalidValueError(name, text, "INVALID_OPTION", f"{text} was not one of the allowed options")
             found[name] = normalised(prop, text)
         return found
+
+    def missing_by_rule(self, kind: str, held: Mapping[str, str], changes: Mapping[str, str]) -> list[str]:
+        """Properties that a rule demands of a record with `held` values once `changes` are written."""
+        after = {**held, **changes}
+        return [
+            rule.needs
+            for rule in self.rules[kind]
+            if rule.when in changes and after.get(rule.when) in rule.values and not after.get(rule.needs)
+        ]
 
     def _has_step(self, name: str, value: str) -> bool:
         pipelines = self._directory.pipelines

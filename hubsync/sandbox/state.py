@@ -27,6 +27,7 @@ from hubsync.sandbox.tables import Table
 from hubsync.sandbox.times import iso, to_ms
 
 _ENGAGEMENT_KINDS = frozenset(ENGAGEMENTS)
+_TIMED = frozenset(("meetings", "tasks"))
 
 
 class EmailTakenError(ValueError):
@@ -256,11 +257,12 @@ class Portal:
             self.touch(contact, at)
             for name, value in changed.items():
                 contact.store(name, value)
-        if derived["notes_next_activity_date"]:
-            upcoming = [rollups.engagement_time(each) for each in linked if each and each.kind in ("tasks", "meetings")]
-            due = min((each for each in upcoming if each >= at), default=None)
-            if due is not None:
-                heapq.heappush(self._due, (due + 1, contact.id))
+        # A meeting counts from its start on, a task is the next activity up to its due moment.
+        turns = [
+            rollups.engagement_time(each) + (each.kind == "tasks") for each in linked if each and each.kind in _TIMED
+        ]
+        if coming := [turn for turn in turns if turn > at]:
+            heapq.heappush(self._due, (min(coming), contact.id))
 
     def catch_up(self) -> None:
         """Let time pass for derived properties: meetings begin, tasks fall due. The server calls it first."""

@@ -179,7 +179,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(STEPS)
 def test_line_8_histories_and_derived_properties_hold_after_any_acts(steps: list[tuple[str, int, int, int]]) -> None:
     world = World()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
-from hubsync.sandbox import Portal, acts
+from hubsync.sandbox import Portal, Sandbox, acts
+from hubsync.sandbox.schema import ConditionalRule
 
 Call = Callable[..., requests.Response]
 CONTACTS = "/crm/v3/objects/contacts"
@@ -106,12 +107,52 @@ def test_values_are_checked_by_type(call: Call, contact: str, name: str, value: 
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"props": {}}', b'{"properties": {"city": {"a": 1}}}'])
-def test_bodies_that_cannot_be_read_are_a_400(call: Call, box: Any, contact: str, body: bytes) -> None:
+def test_bodies_that_cannot_be_read_are_a_400(call: Call, box: Sandbox, contact: str, body: bytes) -> None:
     answer = requests.patch(
         f"{box.url}{CONTACTS}/{contact}", data=body, headers={"Authorization": f"Bearer {box.token}"}, timeout=5
     )
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("Invalid input JSON")
+
+
+def test_validation_rules_hold_on_dated_paths_and_not_on_v3(call: Call, portal: Portal, contact: str) -> None:
+    portal.schemas.rules["contacts"].append(ConditionalRule("hs_lead_status", ("BAD_TIMING",), "city"))
+    wanted = {"hs_lead_status": "BAD_TIMING"}
+    dated = "/crm/objects/2026-09/contacts"
+    refused = call("PATCH", f"{dated}/{contact}", {"properties": wanted})
+    assert refused.status_code == 400
+    assert refused.json()["errors"] == [
+        {
+            "message": 'Property "city" is required by a conditional rule',
+            "code": "MISSING_CONDITIONAL_REQUIRED_PROPERTY",
+            "context": {"propertyName": ["city"]},
+        }
+    ]
+    inputs = [{"id": contact, "properties": wanted, "objectWriteTraceId": "t1"}]
+    batch = call("POST", dated + "/batch/update", {"inputs": inputs})
+    assert (batch.status_code, batch.json()["errors"][0]["context"]["objectWriteTraceId"]) == (207, ["t1"])
+    assert call("POST", dated, {"properties": wanted}).status_code == 400
+    assert call("PATCH", f"{dated}/{contact}", {"properties": {**wanted, "city": "Ulm"}}).status_code == 200
+    other = portal.create("contacts", {})
+    assert call("PATCH", f"{CONTACTS}/{other}", {"properties": wanted}).status_code == 200
+
+
+def test_many_clients_at_once_lose_nothing(box: Sandbox, portal: Portal) -> None:
+    contacts = [portal.create("contacts", {}) for _ in range(8)]
+
+    def write(contact: str) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.headers["Authorization"] = f"Bearer {box.token}"
+            for city in ("Ulm", "Bonn", "Rom"):
+                url = f"{box.url}{CONTACTS}/{contact}"
+                assert session.patch(url, json={"properties": {"city": city}}, timeout=10).status_code == 200
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, contacts))
+    assert [portal.values("contacts", each, "city")["city"] for each in contacts] == ["Rom"] * 8
+    assert portal.journal.request_count == 24
+    assert sorted(each.number for each in portal.journal.requests) == list(range(1, 25))
 
 
 def test_a_task_needs_its_due_date_and_other_inputs_survive_by_trace_id(call: Call) -> None:

@@ -12,7 +12,15 @@ from hubsync.sandbox.http.call import Call, Reply, fields, json_reply, text_list
 from hubsync.sandbox.http.objects import apply, archive_one, find
 from hubsync.sandbox.http.problems import ApiProblemError
 from hubsync.sandbox.http.wire import Shape
-from hubsync.sandbox.http.writes import Target, checked_associations, checked_new, echo, property_faults, write_new
+from hubsync.sandbox.http.writes import (
+    Target,
+    checked_associations,
+    checked_new,
+    echo,
+    property_faults,
+    rule_faults,
+    write_new,
+)
 from hubsync.sandbox.object_properties import SINGULAR
 from hubsync.sandbox.records import Record
 from hubsync.sandbox.times import iso
@@ -94,6 +102,8 @@ def update(call: Call, kind: str) -> Reply:
         trace = str(item.get("objectWriteTraceId") or "")
         changes, wrong = property_faults(call.portal, kind, item.get("properties"))
         record = _for_update(call, kind, item)
+        if record is not None:
+            wrong += rule_faults(call, kind, record.values, changes)
         if wrong:
             faults.extend(wrong)
             errors.append(_item_error(problems.invalid_properties(wrong), trace))
@@ -142,7 +152,7 @@ def create(call: Call, kind: str) -> Reply:
     claimed: set[str] = set()
     for item in inputs:
         try:
-            values = checked_new(call.portal, kind, item.get("properties"))
+            values = checked_new(call, kind, item.get("properties"))
             targets = checked_associations(call.portal, kind, item.get("associations"))
             _claim(call, kind, values, claimed)
         except ApiProblemError as error:

@@ -44,6 +44,11 @@ class Call:
     _query: dict[str, list[str]] | None = None
 
     @property
+    def enforces_rules(self) -> bool:
+        """True for writes through paths that hold the portal's validation rules."""
+        return self.path.startswith("/crm/objects/2026-09")
+
+    @property
     def query(self) -> dict[str, list[str]]:
         """Query parameters; repeated keys and comma lists come to the same."""
         if self._query is None:

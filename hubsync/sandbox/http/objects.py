@@ -11,7 +11,7 @@ from hubsync.sandbox import merge
 from hubsync.sandbox.http import problems
 from hubsync.sandbox.http.call import Call, Reply, json_reply
 from hubsync.sandbox.http.wire import Shape
-from hubsync.sandbox.http.writes import checked_properties, create_one, echo
+from hubsync.sandbox.http.writes import checked_properties, create_one, echo, rule_faults
 from hubsync.sandbox.records import Record
 from hubsync.sandbox.state import EmailTakenError, Portal
 
@@ -54,6 +54,8 @@ def update(call: Call, kind: str, record_id: str) -> Reply:
     if record is None:
         raise problems.no_object()
     changes = checked_properties(call.portal, kind, body.get("properties"))
+    if faults := rule_faults(call, kind, record.values, changes):
+        raise problems.invalid_properties(faults)
     apply(call, kind, record, changes)
     return json_reply(200, echo(call.portal, record, changes))
 

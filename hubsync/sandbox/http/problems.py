@@ -170,6 +170,19 @@ def missing_required(label: str, names: Sequence[str]) -> ApiProblemError:
     )
 
 
+def missing_by_rule(names: Sequence[str]) -> list[dict[str, Any]]:
+    """What is wrong where a validation rule of the portal demands properties that aren't set."""
+    return [
+        {
+            "isValid": False,
+            "message": f'Property "{name}" is required by a conditional rule',
+            "error": "MISSING_CONDITIONAL_REQUIRED_PROPERTY",
+            "name": name,
+        }
+        for name in names
+    ]
+
+
 def contact_exists(existing: str) -> ApiProblemError:
     """409 for an e-mail address that another contact has."""
     return problem(

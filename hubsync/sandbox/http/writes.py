@@ -40,6 +40,13 @@ def property_faults(portal: Portal, kind: str, properties: Any) -> tuple[dict[st
     return checked, faults
 
 
+def rule_faults(call: Call, kind: str, held: Mapping[str, str], changes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the portal's validation rules find wrong; nothing through paths that don't hold them."""
+    if not call.enforces_rules:
+        return []
+    return problems.missing_by_rule(call.portal.schemas.missing_by_rule(kind, held, changes))
+
+
 def checked_properties(portal: Portal, kind: str, properties: Any) -> dict[str, str]:
     """Checked changes. Raises the 400 that names every fault."""
     checked, faults = property_faults(portal, kind, properties)
@@ -48,9 +55,11 @@ def checked_properties(portal: Portal, kind: str, properties: Any) -> dict[str, 
     return checked
 
 
-def checked_new(portal: Portal, kind: str, properties: Any) -> dict[str, str]:
+def checked_new(call: Call, kind: str, properties: Any) -> dict[str, str]:
     """Checked values of a record to be. Raises a 400 also for a required property that is missing."""
-    checked = checked_properties(portal, kind, properties)
+    checked = checked_properties(call.portal, kind, properties)
+    if faults := rule_faults(call, kind, {}, checked):
+        raise problems.invalid_properties(faults)
     if kind == "meetings" and "hs_timestamp" not in checked and "hs_meeting_start_time" in checked:
         checked["hs_timestamp"] = checked["hs_meeting_start_time"]
     missing = [name for name in REQUIRED_ON_CREATE.get(kind, ()) if not checked.get(name)]
@@ -103,7 +112,7 @@ def _kind_of(portal: Portal, kind: str, type_id: Any) -> str | None:
 
 def create_one(call: Call, kind: str, item: Mapping[str, Any]) -> Record:
     """Check and create one record. Raises 400, or 409 for a contact that exists."""
-    values = checked_new(call.portal, kind, item.get("properties"))
+    values = checked_new(call, kind, item.get("properties"))
     targets = checked_associations(call.portal, kind, item.get("associations"))
     return write_new(call, kind, values, targets)
 
