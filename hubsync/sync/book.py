@@ -15,6 +15,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
 from hubsync.store.store import Store
 from hubsync.store.values import FREE_STATES, Write
+from hubsync.sync.standing import is_clearing
 
 _TAGS = re.compile(r"<[^>]*>|\s+")
 NOT_STARTED = "NOT_STARTED"
@@ -99,7 +100,7 @@ def ours_of(row: Write) -> OurWrite:
         effective_at=row.effective_at or row.cause_at or written,
         rule=row.rule,
         written_at=written,
-        restores=row.kind == "undo",
+        restores=row.kind == "undo" and not is_clearing(row),
     )
 
 

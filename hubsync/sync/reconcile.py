@@ -77,7 +77,7 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
     """Plan, pass the guard, write. Raises UnsafePlan before the first write where the plan is too large.
 
     Raises StoreError where another run is writing to the portal. A KeyboardInterrupt leaves what was written in the
-    ledger and passes through.
+    ledger and passes through, with a text that says how far the run came.
     """
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync sync --write") as lease:
@@ -99,9 +99,9 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
                 state = "failed"
                 Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
             state = "done"
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             state = "interrupted"
-            raise
+            raise KeyboardInterrupt(_how_far(run, tally)) from stop
         finally:
             with lease.transaction():
                 store.finish_run(portal, run, _run_state(state), _counts(tally), session.portal_now())
@@ -159,6 +159,16 @@ def _remember(session: Session, store: Store, looks: Iterable[Look]) -> None:
         for look in looks
     ]
     store.save_looks(session.portal.id, rows)
+
+
+def _how_far(run: int, tally: Tally) -> str:
+    changes = tally.states().get("applied", 0)
+    tasks = sum(t["state"] == "applied" for t in tally.tasks)
+    return (
+        f"Stopped. Run {run} had looked at {tally.contacts:,} contacts, written {changes:,} "
+        f"change{'' if changes == 1 else 's'} and {tasks:,} task{'' if tasks == 1 else 's'}. The next "
+        "`hubsync sync --write` goes on from there; nothing is written twice."
+    )
 
 
 def _run_state(state: str) -> RunState:

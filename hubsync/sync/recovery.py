@@ -32,14 +32,15 @@ def recover(gateway: Gateway, store: Store, portal: int, now: datetime) -> int:
         if r.state == "planned"
     ]
     sent = [r for r in rows if r.state == "sent"]
-    values = list(_values(gateway, [r for r in sent if r.kind in {"set", "undo"}], now))
+    values = list(settle_values(gateway, [r for r in sent if r.kind in {"set", "undo"}], now))
     tasks = list(_tasks(gateway, [r for r in sent if r.kind == "task"], now))
     store.settle(portal, [*never, *values, *tasks])
     log.info("run.recovered", never_sent=len(never), values=len(values), tasks=len(tasks))
     return len(never) + len(values) + len(tasks)
 
 
-def _values(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Iterable[Settlement]:
+def settle_values(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Iterable[Settlement]:
+    """What became of values sent without an answer: applied if history shows them above what we had read."""
     if not rows:
         return
     names = sorted({r.target for r in rows})
@@ -51,7 +52,7 @@ def _values(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Iterable[
         landed = any(
             (e.get("value") or "") == (row.after or "") and b == row.below for e, b in zip(entries, below, strict=False)
         )
-        yield Settlement(row.id, "applied" if landed else "not_applied", now, note="found after the run had ended")
+        yield Settlement(row.id, "applied" if landed else "not_applied", now, note="found in the history")
 
 
 def _tasks(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Iterable[Settlement]:

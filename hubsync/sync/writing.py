@@ -24,6 +24,7 @@ from hubsync.sync.binding import BoundPortal
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, task_row
+from hubsync.sync.recovery import settle_values
 from hubsync.sync.spool import Spool
 
 BATCH = 100
@@ -61,6 +62,7 @@ class Writer:
         self.looker = looker
         self.tally = tally
         self._tasks: list[tuple[str, CreateTask]] = []
+        self._uncertain: list[_Row] = []
 
     def write_all(self, spool: Spool[Planned], advance: Advance) -> None:
         """Write everything in the spool, 100 contacts at a time."""
@@ -68,6 +70,7 @@ class Writer:
             self._write(batch)
             advance(0)
         self._create_tasks(everything=True)
+        self._find_out()
 
     def _write(self, batch: Sequence[Planned]) -> None:
         looks = self._still_wanted(batch)
@@ -167,7 +170,7 @@ class Writer:
                 state = _state_of(outcome)
                 if state is None:
                     failed.add(row.contact)
-                    self.tally.changes.append(change_row(row.contact, row.change, "uncertain"))
+                    self._uncertain.append(row)
                     continue
                 if state != "applied":
                     failed.add(row.contact)
@@ -175,6 +178,19 @@ class Writer:
                 self.tally.changes.append(change_row(row.contact, row.change, state))
         with self.lease.transaction():
             self.store.settle(self.portal.id, results)
+
+    def _find_out(self) -> None:
+        """Ask HubSpot what became of writes that no answer came to: history shows them or it doesn't."""
+        rows = {row.id: row for row in self._uncertain}
+        if not rows:
+            return
+        sent = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.id in rows]
+        results = list(settle_values(self.gateway, sent, self.looker.now()))
+        with self.lease.transaction():
+            self.store.settle(self.portal.id, results)
+        for result in results:
+            row = rows[result.id]
+            self.tally.changes.append(change_row(row.contact, row.change, result.state))
 
     def _spend(self, lost: Sequence[tuple[Look, Superseded]]) -> None:
         """Record the causes that lost to later ones: they are spent without a write."""

@@ -1,0 +1,99 @@
+"""`hubsync check` and `hubsync db upgrade`, against a sandbox portal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hubsync.cli.main import run
+from hubsync.sandbox import Portal, Sandbox
+from hubsync.sandbox.http.limits import ALL_SCOPES
+from hubsync.sandbox.population import populate
+
+
+def _checked(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def _point_at(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBSYNC_API_URL", box.url)
+    monkeypatch.setenv("HUBSYNC_ACCESS_TOKEN", box.token)
+
+
+@pytest.fixture(scope="module")
+def default_portal() -> Iterator[Portal]:
+    """A portal as HubSpot ships it: eight statuses, no property of ours, 120 leads."""
+    portal = Portal(seed=5)
+    populate(portal, contacts=120, days=90, default_statuses_only=True, hubsync_properties=False)
+    yield portal
+
+
+def test_a_portal_with_the_eight_default_statuses_works_and_what_it_lacks_is_named(
+    default_portal: Portal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(default_portal) as box:
+        _point_at(box, monkeypatch)
+        assert run(["check", "--format", "json"]) == 1
+        found = _checked(capsys)
+    assert all(scope["present"] for scope in found["scopes"])
+    off = {gap["rule"] for gap in found["lacks"] if gap["off"]}
+    assert {"qualified_moves_the_stage", "nurture_on_moving_back_to_mql"} <= off
+    assert "attempting_on_first_rep_outreach" not in off
+    assert {
+        "needs": "property hubsync_review_date",
+        "rule": "all_deals_lost",
+        "playbook": "A12",
+        "off": False,
+    } in found["lacks"]
+
+
+def test_who_else_writes_the_two_fields_is_counted_by_source(
+    default_portal: Portal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(default_portal) as box:
+        _point_at(box, monkeypatch)
+        run(["check", "--format", "json"])
+        writers = _checked(capsys)["writers"]
+    people = [w for w in writers if w["source"] == "CRM_UI" and w["property"] == "hs_lead_status"]
+    assert people
+    assert people[0]["kind"] == "person"
+    assert any(w["kind"] == "automation" for w in writers)
+
+
+def test_unmapped_options_in_use_are_counted(
+    default_portal: Portal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = default_portal.tables["contacts"].records.values()
+    in_use = sum(r.values.get("hs_lead_status") == "OPEN" for r in records)
+    assert in_use > 0
+    with Sandbox(default_portal) as box:
+        _point_at(box, monkeypatch)
+        run(["check", "--format", "json"])
+        unmapped = _checked(capsys)["unmapped"]
+    assert unmapped == [{"property": "hs_lead_status", "value": "OPEN", "label": "Open", "contacts": in_use}]
+
+
+def test_a_missing_scope_is_told_by_name(
+    default_portal: Portal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(default_portal, scopes=set(ALL_SCOPES) - {"crm.objects.contacts.write"}) as box:
+        _point_at(box, monkeypatch)
+        assert run(["check"]) == 1
+        out = capsys.readouterr().out
+    assert "Scopes: 1 missing" in out
+    assert "crm.objects.contacts.write\twriting statuses and stages, creating tasks\tMISSING" in out
+
+
+def test_db_upgrade_makes_a_database_and_then_finds_it_up_to_date(
+    isolated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["db", "upgrade"]) == 0
+    assert "Made a database" in capsys.readouterr().out
+    assert (isolated / "hubsync.db").is_file()
+    assert run(["db", "upgrade"]) == 0
+    assert "already" in capsys.readouterr().out

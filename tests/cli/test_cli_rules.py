@@ -1,0 +1,88 @@
+"""`hubsync rules check | test | show`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hubsync.cli.main import run
+from hubsync.settings import default_rules
+
+
+@pytest.fixture
+def rules(isolated: Path) -> Path:
+    """A copy of the shipped rules to break."""
+    folder = isolated / "rules"
+    shutil.copytree(default_rules(), folder)
+    return folder
+
+
+def test_the_shipped_rules_have_no_fault_and_what_is_off_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "check"]) == 0
+    out = capsys.readouterr().out
+    assert "no fault" in out
+    assert "churned_customer is off, it needs churn: in portal.yaml" in out
+
+
+def test_every_fault_of_every_file_is_told_with_its_place(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    automations = rules / "automations.yaml"
+    text = automations.read_text().replace("cause: first_rep_outreach", "cause: first_outreach")
+    automations.write_text(text.replace("lead_status: {is: qualified}", "lead_status: {is: qualifed}"))
+    matrix = rules / "matrix.yaml"
+    matrix.write_text(
+        matrix.read_text().replace('      customer: {report: "A subscriber', '      custmer: {report: "A')
+    )
+    matrix.write_text(
+        matrix.read_text().replace('converted, customer: {report: "A subscriber', 'converted: {report: "A')
+    )
+    assert run(["rules", "check", str(rules)]) == 1
+    out = capsys.readouterr().out
+    line = 1 + automations.read_text().splitlines().index("    cause: first_outreach")
+    assert f"rules/automations.yaml:{line}:" in out
+    assert '"first_outreach" is not a cause; did you mean "first_rep_outreach"?' in out
+    assert '"qualifed" is no Lead status of portal.yaml; did you mean "qualified"?' in out
+    assert "no answer for customer (C2: every cell has exactly one)" in out
+    assert out.rstrip().endswith("3 faults.")
+
+
+def test_the_cases_of_the_shipped_rules_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "test"]) == 0
+    passed, failed = capsys.readouterr().out.split(" passed, ")
+    assert int(passed) > 200
+    assert failed == "0 failed\n"
+
+
+def test_a_case_that_fails_is_told_with_its_line(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    automations = rules / "automations.yaml"
+    automations.write_text(
+        automations.read_text().replace("- set: {lead_status: nurture}", "- set: {lead_status: working}")
+    )
+    assert run(["rules", "test", str(rules)]) == 1
+    out = capsys.readouterr().out
+    assert "automations_test.yaml:" in out
+    assert "0 failed" not in out
+
+
+def test_show_tells_a_rule_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "show", "qualified_moves_the_stage", "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["playbook"] == "A9"
+    assert (
+        row["when"]
+        == "lead_status is qualified; lifecycle_stage is at least lead; lifecycle_stage is below qualified_stage"
+    )
+    assert row["where"].startswith("automations.yaml:")
+
+
+def test_show_of_an_unknown_rule_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "show", "qualified_moves_stage"]) == 2
+    assert 'did you mean "qualified_moves_the_stage"?' in capsys.readouterr().err
+
+
+def test_a_folder_without_rules_is_a_fault(isolated: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (isolated / "empty").mkdir()
+    assert run(["rules", "check", "empty"]) == 1
+    assert "portal.yaml:1:1: this file is missing" in capsys.readouterr().out
