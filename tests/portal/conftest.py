@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import responses
 from hubsync.portal.gateway import Gateway
 
 URL = "https://portal.test"
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TOKEN = "pat-na1-00000000-made-up-for-tests"
 
 
