@@ -129,6 +129,9 @@ def _put_back(row: Write, portal: BoundPortal, now: str | None, below: str, allo
     rule = portal.policy.rule(row.rule)
     if rule is not None and rule.hard and rule.mode == "auto":
         return Verdict("refused", f"hard correction while rule {rule.id} is on", now)
+    options = {o.value for o in portal.definitions[row.target].options}
+    if row.before and options and row.before not in options:
+        return Verdict("refused", f'the portal no longer has the option "{row.before}"', now)
     if not moves_backward(row, portal):
         return Verdict("planned", "put back", now, below)
     if not allow_backward:
