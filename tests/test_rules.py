@@ -55,7 +55,7 @@ def shipped() -> LoadedRules:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{Path(case.file).name}:{case.line} {case.name}")
 def test_a_case_of_the_shipped_rules_holds(case: Case) -> None:
     result = run_case(case)
-    assert result.ok, result.message
+    assert result.ok, str(result)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{Path(case.file).name}:{case.line} {case.name}")
@@ -68,7 +68,7 @@ def test_once_a_case_is_done_nothing_is_left_to_do(case: Case) -> None:
 
 
 def test_every_rule_fires_in_a_case_and_nearly_fires_in_another_and_every_cell_is_visited() -> None:
-    assert [result.message for result in run_cases(RULES) if not result.ok] == []
+    assert [str(result) for result in run_cases(RULES) if not result.ok] == []
 
 
 def test_every_cell_that_does_not_fit_answers_by_itself_in_some_case(shipped: LoadedRules) -> None:

@@ -35,9 +35,9 @@ BEFORE_EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """What became of one case, or of something no case tries. `message` is "" where it is fine.
+    """What became of one case, or of something that no case tries.
 
-    Otherwise it has a line for each fault: what was expected, what came and why, with file and line before it.
+    `message` is "" where all is fine, else it says what was expected, what came and why; as text the result says where.
     """
 
     file: str
@@ -45,6 +45,9 @@ class CaseResult:
     name: str
     ok: bool
     message: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.name}: {self.message or 'passed'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,7 @@ def run_cases(folder: Path) -> list[CaseResult]:
     played = [(case, *_play(case)) for case in load_cases(folder, rules)]
     results = [result for _, result, _ in played]
     for gap in coverage.gaps(rules, [(case, decision) for case, _, decision in played]):
-        message = f"{gap.file}:{gap.line}: {gap.name}: {gap.message}"
-        results += [CaseResult(gap.file, gap.line, gap.name, False, message)]
+        results += [CaseResult(gap.file, gap.line, gap.name, False, gap.message)]
     return results
 
 
@@ -100,8 +102,7 @@ def _play(case: Case) -> tuple[CaseResult, Decision]:
                 ", ".join(str(o) for o in done(second, rest.policy) if o.kind in {"set", "task"}) or "a task is deleted"
             )
             faults.append(f"once that is done, the rules don't rest: {acts}")
-    message = "\n".join(f"{case.file}:{case.line}: {case.name}: {fault}" for fault in faults)
-    return CaseResult(case.file, case.line, case.name, not faults, message), decision
+    return CaseResult(case.file, case.line, case.name, not faults, "\n  ".join(faults)), decision
 
 
 def _faults(case: Case, decision: Decision) -> Iterator[str]:

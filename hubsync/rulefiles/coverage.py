@@ -40,12 +40,13 @@ def gaps(rules: LoadedRules, played: Sequence[tuple[Case, Decision]]) -> Iterato
     fired, nearly, visited = _tried(played)
     for file, content in rules.files.rules.items():
         for number, spec in enumerate(content.rules):
-            line = rules.documents[file].where(("rules", number, "id"))[0]
+            document = rules.documents[file]
+            line = document.where(("rules", number, "id"))[0]
             if spec.id not in fired:
-                yield Gap(file, line, spec.id, "no case in which it fires")
+                yield Gap(document.file, line, spec.id, "no case in which it fires")
             if spec.id not in nearly:
                 yield Gap(
-                    file,
+                    document.file,
                     line,
                     spec.id,
                     "no case in which it nearly fires: one of its conditions fails, or something else stops it",
@@ -55,8 +56,9 @@ def gaps(rules: LoadedRules, played: Sequence[tuple[Case, Decision]]) -> Iterato
             {f"{stage} × {status}" for stage, status in _cells(row) if not _was_at(row, stage, status, visited)}
         )
         if missing:
-            line = rules.documents[MATRIX].where(("matrix", number))[0]
-            yield Gap(MATRIX, line, f"row {number + 1}", f"no case for {', '.join(missing)}")
+            document = rules.documents[MATRIX]
+            line = document.where(("matrix", number))[0]
+            yield Gap(document.file, line, f"row {number + 1}", f"no case for {', '.join(missing)}")
 
 
 def _tried(played: Sequence[tuple[Case, Decision]]) -> tuple[set[str], set[str], set[Cell]]:
