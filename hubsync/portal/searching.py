@@ -87,7 +87,7 @@ def modified_since(asker: Asker, kind: str, at: datetime) -> Iterator[Mapping[st
             seen = {id_: changed for id_, changed in found.items() if changed == last}
             since = last
             continue
-        yield from _sharing(page, name, since, seen)
+        yield from _sharing(page, name, since, seen | found)
         since, seen = since + _MILLISECOND, {}
 
 
