@@ -1,4 +1,4 @@
-"""Causes: what made a rule hold, when, and under which key it is remembered (design 1 "A cause fires once", playbook T11).
+"""Causes: what made a rule hold, when, and under which key it is remembered (design 1 "A cause fires once", T11).
 
 A cause's moment decides freshness, the backlog (B1) and which of several rules wins; its key is the same however often
 the contact is read.

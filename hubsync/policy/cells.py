@@ -54,7 +54,7 @@ def lay_out(
 
 
 def _rules_at(rules: Sequence[Rule], stage: str | None, stages: Terms, portal: PortalSpec) -> list[Rule]:
-    """The rules that see contacts at a stage (D5): all where it is managed, the matrix elsewhere, and `beyond` rules."""
+    """The rules that see contacts at a stage (D5): all where it is managed, elsewhere the matrix and `beyond` rules."""
     like = stages.like(stage)
     spec = portal.stages.get(like) if like else None
     if spec is not None and spec.managed:

@@ -1,4 +1,4 @@
-"""What a decision may ask for: values to set, tasks to create or withdraw, findings to show. Plain values, nothing acts."""
+"""What a decision may ask for: values to set, tasks to create or withdraw, findings to show. Plain values."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ CORRECT, PROPOSE, REPORT, PORTAL = "correct", "propose", "report", "portal"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something an audit shows. `fix` is (property, from, to) in HubSpot's values, None where there is nothing to set."""
+    """Something an audit shows. `fix` is (property, from, to) in HubSpot's values; None: there is nothing to set."""
 
     kind: str
     rule: str

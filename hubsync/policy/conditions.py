@@ -23,7 +23,7 @@ Flip = Callable[[View], datetime | None]
 
 
 class Fault(ValueError):
-    """An operand that can't be used: what is wrong and what to write instead. `path` leads to it inside the condition."""
+    """An operand that can't be used: what is wrong and what to write instead."""
 
 
 class Words(Protocol):

@@ -71,7 +71,8 @@ class Contact:
     """A contact as read from HubSpot, with what the ledger knows of it.
 
     `properties` maps internal names to text or None; `history` maps internal names to entries, newest first.
-    `spent` holds the ledger keys (policy/causes.py) whose cause has fired; `open_tasks` our tasks on it. Treated as a value: never changed in place.
+    `spent` holds the ledger keys (policy/causes.py) whose cause has fired; `open_tasks` our tasks on it. Treated as a
+    value: never changed in place.
     """
 
     id: str

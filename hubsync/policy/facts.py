@@ -39,7 +39,7 @@ class Fact:
 
 
 def is_rep_outreach(mark: Engagement, owner_emails: frozenset[str]) -> bool:
-    """Whether a rep reached out one to one (A3): a sent e-mail, an outbound call, a logged message, with somebody behind it.
+    """Whether a rep reached out one to one (A3): a sent e-mail, an outbound call, a logged message, by somebody.
 
     Marketing e-mail is no engagement object; an engagement without an owner, a user or an owner's address is an
     integration's log, not a rep's work.

@@ -93,7 +93,8 @@ class _Matrix:
                 self.owner.report(
                     MATRIX,
                     ("matrix",),
-                    f'Lifecycle stage "{stage}" {what}; each stage needs one row, or one with open_deals and one without',
+                    f'Lifecycle stage "{stage}" {what}; '
+                    "each stage needs one row, or one with open_deals and one without",
                 )
 
     def _stages(self, row: MatrixRowSpec, path: KeyPath) -> list[str]:

@@ -1,4 +1,4 @@
-"""A rule compiled for one portal: closures where the rule file has words. Made by policy/compile.py, asked by policy/decide.py."""
+"""A rule compiled for one portal: closures where the rule file has words (policy/compile.py makes them)."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class FindingAction:
 Action = SetAction | TaskAction | FindingAction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One rule, or one cell of the matrix (`matrix`). `where` is file:line of its text.
+    """One rule, or one cell of the matrix (`matrix`); equal to itself alone. `where` is its file and id.
 
     `mode` is auto, propose or report; `quiet` its settling time (D7); `watches` the properties whose quiet time counts.
     """
@@ -155,7 +155,10 @@ class Cell:
     """Proposals, reports and findings: judged on the state that all corrections leave."""
     tasks: tuple[Residual, ...] = ()
 
-    @property
-    def untasked(self) -> tuple[Residual, ...]:
-        """Everything but tasks."""
-        return self.autos + self.cells + self.notes
+    untasked: tuple[Residual, ...] = field(init=False)
+    """Everything but tasks."""
+    everything: tuple[Residual, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "untasked", self.autos + self.cells + self.notes)
+        object.__setattr__(self, "everything", self.untasked + self.tasks)

@@ -21,7 +21,7 @@ class RuleSet:
 
 
 def ideal_schema(portal: PortalSpec, zone: str = "UTC") -> Schema:
-    """The portal that the rule files describe: every option and property is there. For `rules check` and `rules test`."""
+    """The portal that the rule files describe: every option and property is there (`rules check`, `rules test`)."""
     statuses = tuple(
         Option(s.value or key, s.labels.get("en", key), n) for n, (key, s) in enumerate(portal.statuses.items())
     )

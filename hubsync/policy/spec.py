@@ -1,4 +1,4 @@
-"""The shape of rule files, as text enters: pydantic models of portal.yaml, matrix.yaml, automations.yaml and tasks.yaml.
+"""The shape of rule files, as text enters: pydantic models of portal.yaml, matrix.yaml and the files of rules.
 
 Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning is checked when they are compiled
 (policy/compile.py); nothing here knows of files, lines or a portal.
@@ -51,7 +51,7 @@ class StageSpec(Spec):
 
 
 class ScopeSpec(Spec):
-    """Who is managed (D5): one of `managed_if` holds and none of `unless`; `beyond` are rules that also see customers."""
+    """Who is managed (D5): one of `managed_if` holds, none of `unless`; `beyond` are rules that also see customers."""
 
     managed_if: list[Conditions]
     unless: list[Conditions] = []

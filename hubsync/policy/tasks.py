@@ -1,11 +1,15 @@
-"""Which tasks to create and which to take back (playbook T11): once per cause, at most one open per lead, never an edited one."""
+"""Which tasks to create and which to take back (playbook T11).
+
+Once per cause, at most one open per lead, never one that a person edited.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from hubsync.policy.causes import ledger_key
-from hubsync.policy.changes import Cause, CreateTask, Decision, WithdrawTask
+from hubsync.policy.changes import Cause, CreateTask, Decision, OpenTask, Superseded, WithdrawTask
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Residual, Rule, TaskAction
 from hubsync.policy.view import Missing, View
@@ -23,16 +27,22 @@ class TaskDecisions:
         self.created: list[CreateTask] = []
         self.withdrawn: list[WithdrawTask] = []
         self.held: list[CreateTask] = []
+        self.superseded: list[Superseded] = []
 
-    def decide(self) -> None:
-        """Fill `created`, `withdrawn` and `held`; where facts are missing, only `needs`."""
+    def decide(self, fired: Sequence[tuple[Rule, Cause]] = ()) -> None:
+        """Fill `created`, `withdrawn`, `held` and `superseded`; where facts are missing, only `needs`.
+
+        `fired` are rules whose changes are being written now and that create a task as well.
+        """
+        for rule, cause in fired:
+            self._create(rule, cause)
         cell = self.view.policy.cells.get((self.view.status, self.view.stage))
         for residual in cell.tasks if cell is not None else ():
             self._ask(residual)
-        if self.needs:
-            return
-        self._withdraw()
-        self._one_at_a_time()
+        if not self.needs:
+            self._withdraw()
+        if not self.needs:
+            self._one_at_a_time()
 
     def withdraw_all(self) -> Decision:
         """For a contact that is no longer managed: untouched tasks go."""
@@ -51,29 +61,35 @@ class TaskDecisions:
         if residual.timed:
             flip = residual.flip(view)
             self.look_again = min(filter(None, (self.look_again, flip)), default=None)
-        if truth == 0:
+        if truth == 0 or self._unsettled(rule):
             return
         cause = rule.cause(view)
-        quiet = view.settled_at(rule.watches, rule.quiet)
-        for answer in (cause, quiet):
-            if isinstance(answer, Missing):
-                self.needs |= answer.mask
-                return
-        if isinstance(quiet, datetime):
+        if isinstance(cause, Missing):
+            self.needs |= cause.mask
+        elif cause is not None and not self.horizon.is_backlog(rule.id, cause.at):
+            self._create(rule, cause)
+
+    def _unsettled(self, rule: Rule) -> bool:
+        """Whether what the rule looks at just changed (D7), or can't be told yet."""
+        quiet = self.view.settled_at(rule.watches, rule.quiet)
+        if isinstance(quiet, Missing):
+            self.needs |= quiet.mask
+        elif quiet is not None:
             self.waiting = min(filter(None, (self.waiting, quiet)))
-            return
-        if not isinstance(cause, Cause) or self.horizon.is_backlog(rule.id, cause.at):
-            return
+        return quiet is not None
+
+    def _create(self, rule: Rule, cause: Cause) -> None:
         for action in rule.tasks:
-            if ledger_key(rule.id, cause, action.template) not in view.contact.spent:
+            if ledger_key(rule.id, cause, action.template) not in self.view.contact.spent:
                 self.created.append(self._task(rule, action, cause))
 
     def _task(self, rule: Rule, action: TaskAction, cause: Cause) -> CreateTask:
         view, policy = self.view, self.view.policy
+        day = cause.at.astimezone(policy.zone)
         words = {
             "status": policy.statuses.label(policy.statuses.key(view.status)),
             "stage": policy.stages.label(policy.stages.key(view.stage)),
-            "day": cause.at.astimezone(policy.zone).strftime("%-d %B"),
+            "day": f"{day.day} {day:%B}",
         }
         return CreateTask(
             template=action.template,
@@ -92,24 +108,40 @@ class TaskDecisions:
             rule = self.view.policy.rule(task.rule)
             if rule is None or not task.untouched:
                 continue
-            truth = rule.test(self.view)
-            if truth < 0:
-                self.needs |= -truth
-            elif truth == 0:
+            still = self._still_stands(task) if rule.sets else rule.test(self.view)
+            if still < 0:
+                self.needs |= -still
+            elif still == 0 and not self._unsettled(rule):
                 self.withdrawn.append(WithdrawTask(task, "what it asks for is no longer needed"))
 
+    def _still_stands(self, task: OpenTask) -> int:
+        """A task that came with a change has its reason as long as anything of that change stands."""
+        get = self.view.properties.get
+        wrote = {
+            o.property: o.value
+            for o in sorted(self.view.contact.ours, key=lambda o: o.written_at)
+            if o.rule == task.rule and not o.restores
+        }
+        return int(not wrote or any((get(name) or "") == value for name, value in wrote.items()))
+
     def _one_at_a_time(self) -> None:
-        """A new task replaces an untouched older one; an edited one holds the new one back."""
+        """Of several new tasks the one with the latest cause stays.
+
+        It replaces untouched older ones; an edited one holds it back.
+        """
         if not self.created:
             return
+        ordered = sorted(self.created, key=lambda t: (t.cause.at, t.rule, t.template))
+        newest = ordered[-1]
+        for task in ordered[:-1]:
+            self.superseded.append(Superseded(task.rule, task.playbook, task.cause, task.template, "", newest.rule))
         going = {w.task.write_id for w in self.withdrawn}
-        for task in self.view.contact.open_tasks:
-            if task.write_id in going:
-                continue
-            if not task.untouched:
-                self.held, self.created = self.created, []
-                return
-            self.withdrawn.append(WithdrawTask(task, "a newer task replaces it"))
+        staying = [t for t in self.view.contact.open_tasks if t.write_id not in going]
+        if any(not t.untouched for t in staying):
+            self.held, self.created = [newest], []
+            return
+        self.created = [newest]
+        self.withdrawn += [WithdrawTask(t, "a newer task replaces it") for t in staying]
 
 
 def _fill(text: str, words: dict[str, str]) -> str:

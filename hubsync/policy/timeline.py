@@ -39,7 +39,7 @@ class Stay:
 
 
 def writer(entry: RawEntry, writers: Mapping[str, str]) -> str:
-    """Who wrote an entry: `writers` maps "sourceType:sourceId" or "sourceType" to a kind; unknown is a person (design 4)."""
+    """Who wrote an entry: `writers` maps "sourceType:sourceId" or "sourceType" to a kind; unknown is a person."""
     source = str(entry.get("sourceType") or "")
     exact = writers.get(f"{source}:{entry.get('sourceId')}")
     return exact or writers.get(source, PERSON)
@@ -58,7 +58,7 @@ def timeline(
         written = parse_instant(entry["timestamp"])
         own = mine.get((value, entries[index + 1]["timestamp"] if index < last else "")) if mine else None
         if own is not None and own.restores:
-            _fold(stays, value)
+            _fold(stays, value, own)
             continue
         stay = Stay(
             value,
@@ -73,10 +73,20 @@ def timeline(
     return stays
 
 
-def _fold(stays: list[Stay], value: str) -> None:
-    """Take back everything after the last stay in `value`: what was restored counts as uninterrupted."""
-    while stays and stays[-1].value != value:
-        stays.pop()
+def _fold(stays: list[Stay], value: str, own: OurWrite) -> None:
+    """Take back everything after the last stay in `value`: what was restored counts as uninterrupted.
+
+    An emptying on the way (a stage is restored in two steps, clear and set) takes nothing back that was there before.
+    """
+    place = next((n for n in range(len(stays) - 1, -1, -1) if stays[n].value == value), None)
+    if place is not None:
+        del stays[place + 1 :]
+    elif value:
+        stays.append(Stay(value, own.effective_at, HUBSYNC, own.written_at))
+    elif stays and all(stay.by == HUBSYNC for stay in stays):
+        stays.clear()
+    else:
+        stays.append(Stay("", own.effective_at, HUBSYNC, own.written_at))
 
 
 def before(stays: Sequence[Stay]) -> Stay | None:

@@ -1,4 +1,4 @@
-"""A contact while it is being decided on: what was read, seen through the policy's words, with the changes decided so far on top.
+"""A contact while it is being decided on: what was read, in the policy's words, with the changes decided so far on top.
 
 One view lives as long as one decision. Everything is computed when first asked for; a dear fact that was not read
 answers `Missing`, which says what to fetch (design 4 "Dear facts").

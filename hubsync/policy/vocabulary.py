@@ -100,7 +100,7 @@ class Wanted:
 def resolve(
     property_name: str, wanted: Sequence[Wanted], options: Sequence[Option]
 ) -> tuple[Terms, tuple[Wanted, ...]]:
-    """Map the policy's keys to a portal's options, by value first, then by label (hubspot-api 3.1: labels are renamed, values stay).
+    """Map the policy's keys to a portal's options, by value first, then by label (labels are renamed, values stay).
 
     Returns the terms found, and the keys for which the portal has no option.
     """

@@ -1,0 +1,283 @@
+"""One decision in the making: rules asked, contested and applied to the view until nothing moves; then what to show.
+
+First live, then, where causes were too old to act on, once more for what the backlog would change (B1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from hubsync.policy.causes import ledger_key
+from hubsync.policy.changes import CORRECT, PROPOSE, REPORT, Cause, Conflict, Finding, SetProperty, Superseded
+from hubsync.policy.contest import MAIN, Want, conflict, contest
+from hubsync.policy.gates import ONCE_IN, Overruled, corrected_lately, moves_backward, overruled
+from hubsync.policy.policy import Horizon
+from hubsync.policy.rules import FindingAction, Residual, Rule
+from hubsync.policy.view import Missing, View
+from hubsync.policy.vocabulary import STATUS
+
+MOST_ROUNDS = 48
+"""Far more than rules that settle ever take: past it they are said not to settle, and nothing is written (C5)."""
+
+
+class Settlement:
+    """The changes, findings and records of one decision. Where `needs` is not 0, nothing else can be trusted."""
+
+    def __init__(self, view: View, horizon: Horizon) -> None:
+        self.view = view
+        self.policy = view.policy
+        self.horizon = horizon
+        self.needs = 0
+        self.waiting: datetime | None = None
+        self.look_again: datetime | None = None
+        self.backlog = False
+        self.rests = True
+        self.live_changes: tuple[SetProperty, ...] = ()
+        self.superseded: list[Superseded] = []
+        self.conflicts: dict[str, Conflict] = {}
+        self.findings: dict[tuple[str, ...], Finding] = {}
+        self._changes: dict[str, SetProperty] = {}
+        self._fired: set[str] = set()
+        self._wanted: dict[str, Want] = {}
+        self._disputed: dict[str, list[Want]] = {}
+        self._tasked: dict[str, tuple[Rule, Cause]] = {}
+
+    def settle(self, *, live: bool) -> None:
+        """Apply what holds until nothing moves; `live` False goes on with causes that are backlog, as findings only."""
+        rests = self._rest(live)
+        if not live:
+            self._backlog_findings()
+            return
+        self.rests = rests
+        self._overtaken()
+        self.live_changes = tuple(c for c in self._changes.values() if c.new != c.old)
+        self._spend_tasks()
+
+    def fired_with_tasks(self) -> list[tuple[Rule, Cause]]:
+        """The rules whose changes stand and that create a task as well, with their causes."""
+        standing = {change.rule for change in self.live_changes}
+        return [pair for rule, pair in self._tasked.items() if rule in standing]
+
+    def _rest(self, live: bool) -> bool:
+        """Automations first, then the cells of the matrix, then again; False if they never rest."""
+        for _ in range(MOST_ROUNDS):
+            cell = self.policy.cells.get((self.view.status, self.view.stage))
+            if cell is None:
+                return True
+            if self._round(cell.autos, live):
+                continue
+            if self.needs or not self._round(cell.cells, live):
+                return True
+        self.conflicts[STATUS] = Conflict(STATUS, (("the rules do not settle", self.view.status),), self.view.now)
+        return False
+
+    def _round(self, residuals: Iterable[Residual], live: bool) -> bool:
+        """Ask each rule once and apply what the earliest cause brings; True if something moved."""
+        wants: list[Want] = []
+        for residual in residuals:
+            cause = self._cause(residual)
+            if cause is not None:
+                wants += self._wants(residual.rule, cause, live)
+        if self.needs:
+            return False
+        late = {w.firing for w in wants if self._came_before(w, live)}
+        wants = [w for w in wants if w.firing not in late]
+        if not wants:
+            return False
+        if live:
+            for want in wants:
+                self._wanted.setdefault(want.key, want)
+        verdict = contest(wants)
+        for want, winner in verdict.lost:
+            self._spend(want, winner, live)
+        for rivals in verdict.disputed:
+            self._fired |= {w.key for w in rivals}
+            self._disputed[rivals[0].target] = rivals
+            self.conflicts[rivals[0].target] = conflict(rivals)
+        for want in verdict.winners:
+            self._apply(want, live)
+        return True
+
+    def _cause(self, residual: Residual) -> Cause | None:
+        """The cause of a rule that holds and may be judged now; None otherwise."""
+        view, rule = self.view, residual.rule
+        truth = residual.test(view)
+        if truth < 0:
+            self.needs |= -truth
+            return None
+        if residual.timed:
+            self.look_again = earlier(self.look_again, residual.flip(view))
+        if truth == 0:
+            return None
+        cause = rule.cause(view)
+        if isinstance(cause, Missing):
+            self.needs |= cause.mask
+            return None
+        quiet = view.settled_at(rule.watches, rule.quiet)
+        if isinstance(quiet, Missing):
+            self.needs |= quiet.mask
+            return None
+        if quiet is not None:
+            self.waiting = earlier(self.waiting, quiet)
+            return None
+        return cause
+
+    def _wants(self, rule: Rule, cause: Cause, live: bool) -> list[Want]:
+        """What the rule wants to write: nothing that is spent, backlog, overruled, backward or already so."""
+        wants: list[Want] = []
+        for action in rule.sets:
+            key = ledger_key(rule.id, cause, action.property)
+            if key in self._fired or (rule.matrix and action.property in self.conflicts):
+                continue
+            value = action.resolve(self.view, cause)
+            if isinstance(value, Missing):
+                self.needs |= value.mask
+                continue
+            old = self.view.properties.get(action.property) or ""
+            if value is None or value == old or moves_backward(self.policy, action.property, old, value):
+                continue
+            if live and self.horizon.is_backlog(rule.id, cause.at):
+                self.backlog = True
+            elif self._may_fire(rule, cause, action.property, key):
+                wants.append(Want(rule, cause, action.property, old, value))
+        has_main = any(a.property in MAIN for a in rule.sets)
+        return wants if not has_main or any(w.target in MAIN for w in wants) else []
+
+    def _may_fire(self, rule: Rule, cause: Cause, name: str, key: str) -> bool:
+        """The two gates, ledger and freshness; a cell of the matrix that they stop is a finding (C2)."""
+        choice = overruled(self.view, rule, name, cause)
+        if isinstance(choice, Missing):
+            self.needs |= choice.mask
+            return False
+        if choice is not None or key in self.view.contact.spent:
+            if rule.matrix:
+                self._stays(rule, cause, choice)
+            return False
+        lately = corrected_lately(self.view, rule) if rule.hard else None
+        if lately is not None:
+            self.look_again = earlier(self.look_again, lately + ONCE_IN)
+            self._note(rule, cause, REPORT, f"{rule.says} Corrected once in the last 7 days; changed again since.")
+        return lately is None
+
+    def _came_before(self, want: Want, live: bool) -> bool:
+        """Whether the cause lies before what was already decided: then it is spent, as it would have been overwritten.
+
+        Stages only move forward, so the further one stands whatever came first; cells judge the state as it is (C2).
+        """
+        done = self._changes.get(want.target)
+        if done is None or done.cause.at <= want.cause.at or want.target != STATUS:
+            return False
+        if want.rule.hard or want.rule.matrix:
+            return False
+        self._spend(want, done.rule, live)
+        return True
+
+    def _apply(self, want: Want, live: bool) -> None:
+        rule, name = want.rule, want.target
+        done = self._changes.get(name)
+        if done is not None and live:
+            self.superseded.append(
+                Superseded(done.rule, done.playbook, done.cause, done.property, done.new, by=rule.id)
+            )
+        old = done.old if done is not None else want.old
+        self._changes[name] = SetProperty(name, old, want.value, rule.id, rule.playbook, want.cause, rule.says)
+        self._fired.add(want.key)
+        if name in self._disputed:
+            del self.conflicts[name]
+            for rival in self._disputed.pop(name):
+                self._spend(rival, rule.id, live)
+        self.view.write(name, want.value, want.cause.at)
+        if not live:
+            return
+        if rule.tasks:
+            self._tasked[rule.id] = (rule, want.cause)
+        for action in rule.actions:
+            if isinstance(action, FindingAction):
+                self._note(rule, want.cause, REPORT, action.message)
+
+    def _spend(self, want: Want, winner: str, live: bool) -> None:
+        """The want lost: its cause is spent without a write."""
+        self._fired.add(want.key)
+        if live:
+            self.superseded.append(want.spent_by(winner))
+            if want.rule.tasks:
+                self._tasked.setdefault(want.rule.id, (want.rule, want.cause))
+
+    def _overtaken(self) -> None:
+        """Rules that wanted a property but no longer hold once earlier causes had their say: superseded as well."""
+        settled = {(s.rule, s.target) for s in self.superseded} | {(c.rule, n) for n, c in self._changes.items()}
+        for key, want in self._wanted.items():
+            done = self._changes.get(want.target)
+            if done is not None and key not in self._fired and (want.rule.id, want.target) not in settled:
+                self._spend(want, done.rule, live=True)
+
+    def _spend_tasks(self) -> None:
+        """With a rule of which nothing stands, the tasks that would have come with it are spent."""
+        lost = {s.rule: s for s in self.superseded}
+        standing = {change.rule for change in self.live_changes}
+        for rule, cause in self._tasked.values():
+            if rule.id in lost and rule.id not in standing:
+                by = lost[rule.id].by
+                self.superseded += [
+                    Superseded(rule.id, rule.playbook, cause, task.template, "", by) for task in rule.tasks
+                ]
+
+    def _backlog_findings(self) -> None:
+        live = {change.property: change for change in self.live_changes}
+        for name, change in self._changes.items():
+            if change.new != change.old and live.get(name) != change:
+                fix = (name, live[name].new if name in live else change.old, change.new)
+                self.findings[name, change.new] = Finding(
+                    CORRECT, change.rule, change.playbook, change.says, backlog=True, fix=fix, cause=change.cause
+                )
+
+    def notes(self) -> None:
+        """Proposals and reports, on the state that all corrections leave.
+
+        They overwrite nothing, so a person's later choice does not silence them (C2).
+        """
+        cell = self.policy.cells.get((self.view.status, self.view.stage))
+        for residual in cell.notes if cell is not None else ():
+            cause = self._cause(residual)
+            if cause is not None:
+                self._show(residual.rule, cause)
+
+    def _show(self, rule: Rule, cause: Cause) -> None:
+        for action in rule.actions:
+            if isinstance(action, FindingAction):
+                self._note(rule, cause, REPORT, action.message)
+        for action in rule.sets:
+            value = action.resolve(self.view, cause)
+            if isinstance(value, Missing):
+                self.needs |= value.mask
+                continue
+            old = self.view.properties.get(action.property) or ""
+            if value is None or value == old or moves_backward(self.policy, action.property, old, value):
+                continue
+            if ledger_key(rule.id, cause, action.property) in self.view.contact.spent:
+                continue
+            kind = PROPOSE if rule.mode == PROPOSE else REPORT
+            self._note(rule, cause, kind, f"{rule.says} {rule.ask}".strip(), (action.property, old, value))
+
+    def _stays(self, rule: Rule, cause: Cause, choice: Overruled | None) -> None:
+        """A finding for a combination that doesn't fit and is left as it is."""
+        if choice is None:
+            reason = "It was corrected once for this cause and changed again since."
+        else:
+            day = choice.at.astimezone(self.policy.zone).date().isoformat()
+            reason = f"{choice.how} on {day}, so it stays."
+        self._note(rule, cause, REPORT, f"{rule.says} {reason}")
+
+    def _note(self, rule: Rule, cause: Cause, kind: str, message: str, fix: tuple[str, str, str] | None = None) -> None:
+        mark = (fix[0], fix[2]) if fix is not None else (rule.id,)
+        if mark not in self.findings:
+            backlog = self.horizon.is_backlog(rule.id, cause.at)
+            self.findings[mark] = Finding(kind, rule.id, rule.playbook, message, backlog, fix, cause)
+
+
+def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The earlier of two moments, either of which may be missing."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other)
