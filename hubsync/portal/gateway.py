@@ -55,7 +55,7 @@ class Gateway:
         bulk: bool = False,
         proxies: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         daily_reserve: float = 0.05,
     ) -> None:
@@ -86,7 +86,7 @@ class Gateway:
         self.close()
 
     def close(self) -> None:
-        """Close all connections; calls that run are not waited for."""
+        """Close all connections. Calls that run are not waited for, and those that wait give up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._transport.close()
 
@@ -107,7 +107,9 @@ class Gateway:
 
     def account(self) -> Account:
         """Which portal the token belongs to. One call."""
-        return reading.account(self._asker)
+        account = reading.account(self._asker)
+        self._transport.time.zone = account.time_zone
+        return account
 
     def scopes(self) -> tuple[ScopeCheck, ...]:
         """Which permissions the token has, of those hubsync needs. One call each; nothing is written."""

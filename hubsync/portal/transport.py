@@ -44,7 +44,7 @@ MAX_IN_FLIGHT = 32
 USER_AGENT = "hubsync"
 SEARCH_PAUSE = 1.0
 LOCKED_PAUSE = 2.0
-DAY_SPENT_PAUSE = 3600.0
+DAY_SPENT_PAUSE = 3600.0  # where the account's time zone, whose midnight ends the day, is not known yet
 
 
 class NothingSentError(PortalTemporaryError):
@@ -81,8 +81,8 @@ class Transport:
     """Sends calls to one portal. Safe for any number of threads; close it when done.
 
     `token` is asked before each call, and once more after a 401. `proxies` maps scheme to URL; the environment's proxy
-    variables and ~/.netrc are not looked at. `clock`, `sleep` and `now` are seconds that never go back, waiting, and
-    the time of day.
+    variables and ~/.netrc are not looked at. `clock`, `sleep` and `now` are seconds that never go back, waiting (by
+    default until `close`), and the time of day.
     """
 
     def __init__(
@@ -94,23 +94,24 @@ class Transport:
         in_flight: int | None = None,
         proxies: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         daily_reserve: float = 0.05,
     ) -> None:
         self.url = url.rstrip("/")
-        self.limiter = Limiter(clock, sleep, daily_reserve=daily_reserve)
+        self.sleep = sleep or self._sleep_unless_closed
+        self.limiter = Limiter(clock, self.sleep, daily_reserve=daily_reserve)
         self.time = PortalClock(now)
         self.max_in_flight = in_flight or MAX_IN_FLIGHT
         self._fixed_in_flight = in_flight
         self._token = token
         self._clock = clock
-        self.sleep = sleep
         self._session = _session(self._sign, self.max_in_flight, dict(proxies or {}))
         self._paths = Paths(api_version)
         self._calls: Counter[tuple[str, str, int]] = Counter()
         self._calls_lock = threading.Lock()
         self._context = threading.local()
+        self._closed = threading.Event()
         # base_url too: without it the SDK's api_request would go to the real HubSpot whatever the host is.
         client = hubspot.Client(host=self.url, base_url=self.url, retry=False, api_factory=self._make_api)
         self.basic = client.crm.objects.basic_api
@@ -125,8 +126,13 @@ class Transport:
         return f"Transport({urlsplit(self.url).netloc})"
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections. Whoever waits for leave or for another try gets a PortalPermanentError."""
+        self._closed.set()
         self._session.close()
+
+    def _sleep_unless_closed(self, seconds: float) -> None:
+        if self._closed.wait(seconds):
+            raise PortalPermanentError("The connection to HubSpot was closed while a call waited; it was not sent.")
 
     @property
     def in_flight(self) -> int:
@@ -253,7 +259,7 @@ class Transport:
         """Make the whole portal wait where HubSpot asks for it, not this call alone."""
         if isinstance(error, RateLimited):
             if error.daily:
-                self.limiter.day_spent(error.retry_after or DAY_SPENT_PAUSE)
+                self.limiter.day_spent(error.retry_after or self.time.to_midnight() or DAY_SPENT_PAUSE)
                 return
             seconds = max(1.0, error.retry_after or (SEARCH_PAUSE if ticket.search else TEN_SECONDS))
             self.limiter.pause(seconds, search=ticket.search)
@@ -310,7 +316,7 @@ def _session(
     session.proxies = proxies
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool, max_retries=0)
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=2 * pool, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,43 @@ def test_a_daily_429_is_raised_at_once_and_nothing_more_is_sent(wire: responses.
             gateway.account()
         assert caught.value.daily
     assert gateway.calls == 1
+
+
+@pytest.mark.parametrize(("now", "hours"), [("2026-03-01T22:30:00+00:00", 0.5), ("2026-03-28T23:30:00+00:00", 22.5)])
+def test_a_spent_day_ends_at_the_accounts_midnight(
+    wire: responses.RequestsMock, make_gateway: Callable[..., Gateway], now: str, hours: float
+) -> None:
+    gateway = make_gateway(now=lambda: datetime.fromisoformat(now))
+    wire.get(ACCOUNT, json=DETAILS)
+    gateway.account()
+    wire.get(f"{URL}/crm/v3/pipelines/deals", status=429, json={"policyName": "DAILY"})
+    with pytest.raises(RateLimited):
+        gateway.deal_pipelines()
+    with pytest.raises(RateLimited) as caught:
+        gateway.deal_pipelines()
+    assert caught.value.retry_after == pytest.approx(hours * 3600)  # the second one is a day of 23 hours
+
+
+def test_closing_ends_the_waits_of_others(wire: responses.RequestsMock, make_gateway: Callable[..., Gateway]) -> None:
+    wire.get(ACCOUNT, status=429, json=TEN_SECONDLY, headers={"Retry-After": "300"})
+    gateway = make_gateway(clock=time.monotonic, sleep=None)
+    ended: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            gateway.account()
+        except PortalPermanentError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not gateway.calls:
+        time.sleep(0.01)
+    gateway.close()
+    thread.join(10)
+    assert [str(error) for error in ended] == [
+        "The connection to HubSpot was closed while a call waited; it was not sent."
+    ]
 
 
 def test_bulk_work_leaves_the_reserve_of_the_day_and_urgent_work_may_use_it(
