@@ -86,6 +86,7 @@ class Desk:
         self.url = f"sqlite:///{folder / 'desk.db'}"
         self.effective_since = effective_since
         self.settle: timedelta | None = None
+        self._bound: BoundPortal | None = None
         self.loaded = loaded or rules()
         self.store: Store = open_store(self.url, base=folder)
         self.gateway = self.new_gateway()
@@ -135,8 +136,14 @@ class Desk:
     # Runs --------------------------------------------------------------------------------------------------------
 
     def bound(self) -> BoundPortal:
-        """The portal as a run binds it."""
-        return bind(self.gateway, self.loaded, settle=self.settle, known_portal=self.store.known_portal())
+        """The portal as a run binds it: once a desk, unless `rebind` says that the portal or the rules changed."""
+        if self._bound is None:
+            self._bound = bind(self.gateway, self.loaded, settle=self.settle, known_portal=self.store.known_portal())
+        return self._bound
+
+    def rebind(self, *, settle: timedelta | None = None, loaded: LoadedRules | None = None) -> None:
+        """The next run reads the portal's definitions anew; `settle` is SETTLE_SECONDS, `loaded` other rules."""
+        self._bound, self.settle, self.loaded = None, settle, loaded or self.loaded
 
     def session(self) -> Session:
         """What a run starts from."""
