@@ -60,9 +60,9 @@ class Looker:
             for look in self._decide(self.dresser.dress(page)):
                 (waiting if look.decision.needs else done).append(look)
             yield done
-            if len(waiting) >= WAITING_ROOM:
-                yield self._complete(waiting)
-                waiting = []
+            while len(waiting) >= WAITING_ROOM:
+                yield self._complete(waiting[:WAITING_ROOM])
+                del waiting[:WAITING_ROOM]
         if waiting:
             yield self._complete(waiting)
 

@@ -319,11 +319,14 @@ def _state_of(outcome: Written) -> WriteState | None:
 
 
 def _batches(values: Iterable[Planned], size: int) -> Iterator[list[Planned]]:
-    batch: list[Planned] = []
+    """Contacts to be changed apart from those without a change, so that the calls of the former are full."""
+    waiting: dict[bool, list[Planned]] = {True: [], False: []}
     for value in values:
+        batch = waiting[bool(value.look.decision.changes)]
         batch.append(value)
         if len(batch) == size:
+            yield batch.copy()
+            batch.clear()
+    for batch in waiting.values():
+        if batch:
             yield batch
-            batch = []
-    if batch:
-        yield batch
