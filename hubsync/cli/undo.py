@@ -15,8 +15,8 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
 from hubsync.cli.sync import readable
 from hubsync.sync.guard import limits_of
-from hubsync.sync.undo import Change, TaskBack, Undoing, preview
-from hubsync.sync.undo_writing import write as write_undo
+from hubsync.sync.taking_back import Change, TaskBack, Undoing
+from hubsync.sync.undo import plan_undo, write_undo
 
 COLUMNS = (
     Column("contact", "Contact"),
@@ -63,7 +63,7 @@ def undo(
                     bench.session, bench.written, run, limits, allow_backward=allow_backward, advance=bar.advance
                 )
         else:
-            undoing = preview(bench.session, bench.written, run, allow_backward=allow_backward)
+            undoing = plan_undo(bench.session, bench.written, run, allow_backward=allow_backward)
         emit(report_of(bench, undoing, writes, rows_alone=_is_csv(form, out)), form=form, out=out)
         if form is None and out is None and not writes and undoing.has_work and sys.stdout.isatty():
             more = " --allow-backward" if allow_backward else ""
