@@ -125,7 +125,8 @@ def _why(case: Case, outcome: Outcome) -> str:
     rules = [r for r in policy.rules if r.id == named or (named is None and not r.matrix)]
     if not rules:
         return f"; there is no rule {named}, or it is off"
-    return f"; {why_not(min(rules, key=lambda r: len(failing(r, view))), view)}"
+    nearest = min(rules, key=lambda r: len(failing(r, view)))
+    return f"; {nearest.id} {why_not(nearest, view, case.horizon)}"
 
 
 @dataclass(slots=True)

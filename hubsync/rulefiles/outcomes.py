@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import CORRECT, PROPOSE, Decision
 from hubsync.policy.conditions import Condition
-from hubsync.policy.policy import Policy
+from hubsync.policy.gates import overruled
+from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -102,15 +104,29 @@ def failing(rule: Rule, view: View) -> tuple[Condition, ...]:
     return min(groups, key=len, default=())
 
 
-def why_not(rule: Rule, view: View) -> str:
-    """Why a rule didn't act, in a sentence."""
+def why_not(rule: Rule, view: View, horizon: Horizon) -> str:
+    """Why a rule didn't act, in words that follow its id."""
     stops = failing(rule, view)
     if stops:
-        return f"{rule.id} doesn't hold: " + "; ".join(f"{c.text}, but it is {_shown(c, view)}" for c in stops)
-    return (
-        f"the conditions of {rule.id} hold; a later cause won, a person chose since, it fired before, "
-        f"the value just changed, or the cause is backlog"
-    )
+        return "doesn't hold: " + "; ".join(f"{c.text}, but it is {_shown(c, view)}" for c in stops)
+    cause = rule.cause(view)
+    if cause is None or isinstance(cause, Missing):
+        return "holds, but there is no cause"
+    if horizon.is_backlog(rule.id, cause.at):
+        return f"holds, but its cause of {moment(cause.at)} is backlog"
+    quiet = view.settled_at(rule.watches, rule.quiet)
+    if isinstance(quiet, datetime):
+        return f"holds, but what it looks at just changed; it waits until {moment(quiet)}"
+    targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
+    if any(ledger_key(rule.id, cause, target) in view.contact.spent for target in targets):
+        return f"holds, but it has fired before for its cause of {moment(cause.at)}"
+    for action in rule.sets:
+        later = overruled(view, rule, action.property, cause)
+        if later is not None and not isinstance(later, Missing):
+            return (
+                f"holds, but it is overruled: {later.how} on {moment(later.at)}, after its cause of {moment(cause.at)}"
+            )
+    return "holds, but another rule with a later cause won, or there is nothing to change"
 
 
 def moment(at: datetime | None) -> str:

@@ -119,6 +119,64 @@ def test_a_rule_that_is_not_there_is_told_as_such(write: Write) -> None:
     assert result.message.endswith("expected finding x, which didn't come; there is no rule x, or it is off")
 
 
+NEW_ANYWAY = "expect: [{set: {lead_status: new}, rule: new_on_becoming_mql}]"
+STOPPED = {
+    "backlog": (
+        f"- {{name: x, since: 2026-03-01T00:00:00Z, contact: {{lifecycle_stage: mql}}, {NEW_ANYWAY}}}",
+        "holds, but its cause of 2026-02-01T10:00:00Z is backlog",
+    ),
+    "settling": (
+        f"""
+        - name: x
+          contact: {{lifecycle_stage: mql, lifecycle_stage_entered: 2026-03-03T09:59:00Z}}
+          {NEW_ANYWAY}
+        """,
+        "holds, but what it looks at just changed; it waits until 2026-03-03T10:01:00Z",
+    ),
+    "spent": (
+        f"- {{name: x, contact: {{lifecycle_stage: mql}}, fired: [new_on_becoming_mql], {NEW_ANYWAY}}}",
+        "holds, but it has fired before for its cause of 2026-02-01T10:00:00Z",
+    ),
+    "overruled": (
+        f"""
+        - name: x
+          contact: {{lifecycle_stage: mql}}
+          acts:
+            - {{at: 2026-02-10T09:00:00Z, set: {{lead_status: working}}}}
+            - {{at: 2026-02-11T09:00:00Z, set: {{lead_status: none}}}}
+          {NEW_ANYWAY}
+        """,
+        "holds, but it is overruled: A person chose it on 2026-02-11T09:00:00Z, after its cause",
+    ),
+    "without a cause": (
+        """
+        - name: x
+          contact: {lifecycle_stage: lead, lead_status: attempting}
+          expect: [{set: {lead_status: working}, rule: answered}]
+        """,
+        "holds, but there is no cause",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "why"), STOPPED.values(), ids=STOPPED)
+def test_what_stopped_a_rule_that_holds_is_told(folder: Path, write: Write, text: str, why: str) -> None:
+    (folder / "answered.yaml").write_text(
+        """
+rules:
+  - id: answered
+    playbook: A4
+    says: The lead answered.
+    when: {lead_status: {is: attempting}}
+    cause: first_rep_outreach
+    then: [{set: {lead_status: working}}]
+""",
+        encoding="utf-8",
+    )
+    rule = "answered" if "answered" in text else "new_on_becoming_mql"
+    assert f"which didn't come; {rule} {why}" in the_only(write(text)).message
+
+
 def test_a_look_at_another_time_than_expected_is_told(write: Write) -> None:
     result = the_only(
         write(
