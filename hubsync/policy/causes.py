@@ -95,9 +95,12 @@ def stage_or_opening(with_open_deal: bool) -> Source:
     return later_of(_stage_entered, _deal_opened) if with_open_deal else _stage_entered
 
 
-def combination_entered() -> Source:
-    """When the combination of status and stage came about: for findings that only report."""
-    return later_of(_status_entered, _stage_entered)
+def combination_entered(with_open_deal: bool = False) -> Source:
+    """When the combination of status and stage (and, where it matters, an open deal) came about.
+
+    For findings that only report, and for hard cells: a person who chooses such a combination again gives a new cause.
+    """
+    return later_of(_status_entered, _stage_entered, *((_deal_opened,) if with_open_deal else ()))
 
 
 def once_per_deal(source: Source) -> Source:

@@ -6,7 +6,7 @@ gap: an action whose property is missing is left out, a rule of which nothing re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 from hubsync.policy import causes, cells, matrix
 from hubsync.policy.actions import ActionCompiler
 from hubsync.policy.ages import parse_ages
-from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, Test, compile_condition
+from hubsync.policy.conditions import Condition, Test
 from hubsync.policy.deals import DealTerms
-from hubsync.policy.facts import FACTS, STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
+from hubsync.policy.groups import KeyPath, Report, compile_group, impossible
 from hubsync.policy.policy import Gap, Policy, Schema
 from hubsync.policy.rules import PROPOSE, Rule, SetAction, all_of, any_of
 from hubsync.policy.ruleset import RuleSet, ideal_schema
@@ -26,11 +28,8 @@ from hubsync.policy.vocabulary import STAGE, STATUS, Terms, Wanted, resolve
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Calendar, parse_duration
 
-KeyPath = tuple[str | int, ...]
-Report = Callable[[str, KeyPath, str], None]
-"""Takes a fault: the file it is in, the path inside the file, the message."""
-
-PORTAL, MATRIX = "portal.yaml", "matrix.yaml"
+MATRIX = "matrix.yaml"
+__all__ = ["MATRIX", "PORTAL", "KeyPath", "Report", "compile_policy"]
 
 ALWAYS_READ = (
     STATUS,
@@ -104,7 +103,8 @@ class _Compiler:
 
     def policy(self) -> Policy:
         portal = self.files.portal
-        self._check_portal()
+        check_portal(portal, self.report)
+        self.gaps += gaps_of(portal, self.schema, self.absent)
         quiet = self._quiet(portal.settling.status, (PORTAL, ("settling", "status")))
         combination = self._quiet(portal.settling.combination, (PORTAL, ("settling", "combination")))
         managed = self._managed()
@@ -145,37 +145,6 @@ class _Compiler:
             digest=self.files.digest,
         )
 
-    def _check_portal(self) -> None:
-        portal = self.files.portal
-        for kind, table in (("statuses", portal.statuses), ("stages", portal.stages)):
-            for key, term in table.items():
-                if term.like is not None and term.like not in table:
-                    self.report(
-                        PORTAL,
-                        (kind, key, "like"),
-                        f'"{term.like}" is not one of the {kind}{did_you_mean(term.like, table)}',
-                    )
-                if key == "none":
-                    self.report(
-                        PORTAL, (kind, key), '"none" stands for an empty property and can\'t name one of the ' + kind
-                    )
-        for name, key in portal.names.items():
-            if key not in portal.statuses and key not in portal.stages:
-                self.report(
-                    PORTAL,
-                    ("names", name),
-                    f'"{key}" is no status or stage{did_you_mean(key, [*portal.statuses, *portal.stages])}',
-                )
-        if self.schema.complete:
-            for key in sorted(self.absent[STATUS_KEYS]):
-                self.gaps.append(Gap("", "", f'Lead status "{key}" ({portal.statuses[key].value or key})', off=False))
-            for key in sorted(self.absent[STAGE_KEYS]):
-                if not portal.stages[key].optional:
-                    self.gaps.append(Gap("", "", f'Lifecycle stage "{key}"', off=False))
-            for name in portal.properties:
-                if not self.schema.has(name):
-                    self.gaps.append(Gap("", "", f"property {name}", off=False))
-
     def _quiet(self, text: str, where: tuple[str, KeyPath]) -> timedelta:
         if self.settle is not None:
             return self.settle
@@ -203,9 +172,11 @@ class _Compiler:
         refused = any_of(outside) if outside else None
 
         def managed(view: Any) -> int:
-            if refused is not None and refused(view) > 0:
+            kept_out = refused(view) if refused is not None else 0
+            if kept_out > 0:
                 return 0
-            return 1 if wanted is None else wanted(view)
+            let_in = wanted(view) if wanted is not None else 1
+            return let_in if let_in == 0 or kept_out == 0 else kept_out
 
         return managed
 
@@ -284,11 +255,11 @@ class _Compiler:
         compiled, lacking, proposes = actions.compile(spec.then, source, (*path, "then"))
         compiled_sets = [a.property for a in compiled if isinstance(a, SetAction)]
         self.written.update(compiled_sets)
-        live = [g for g in groups if not self._impossible(g)]
+        live = [g for g in groups if not impossible(g, self)]
         for need in lacking:
             self.gaps.append(Gap(spec.id, spec.playbook, need, off=not compiled))
         if groups and not live and all(groups):
-            keys = sorted({k for g in groups for k in self._impossible(g)})
+            keys = sorted({k for g in groups for k in impossible(g, self)})
             self.gaps.append(Gap(spec.id, spec.playbook, ", ".join(keys), off=True))
             return None
         if not compiled:
@@ -314,73 +285,9 @@ class _Compiler:
 
     def conditions(self, group: Conditions, source: str, path: KeyPath) -> list[Condition]:
         """Compile a group of conditions, all of which must hold; faults are reported."""
-        found: list[Condition] = []
-        for name, operators in group.items():
-            if name not in FACTS:
-                near = did_you_mean(name, FACTS, cutoff=0.8)
-                if near or not name.replace("_", "").isalnum() or name != name.lower():
-                    self.report(source, (*path, name), f'"{name}" is no fact and no property name{near}')
-                    continue
-                self.asked.add(name)
-            elif name == "email_domain":
-                self.asked.add("email")
-            for operator, operand in operators.items():
-                where = (*path, name, operator)
-                if operator not in ALL_OPERATORS:
-                    self.report(
-                        source, where, f'"{operator}" is not an operator{did_you_mean(operator, ALL_OPERATORS)}'
-                    )
-                    continue
-                if not self._known_keys(name, operator, operand, source, where):
-                    continue
-                try:
-                    found.append(compile_condition(name, operator, operand, self))
-                except Fault as fault:
-                    self.report(source, where, str(fault))
+        found, asked = compile_group(group, self, self.report, source, path)
+        self.asked |= asked
         return found
-
-    def _known_keys(self, name: str, operator: str, operand: Any, source: str, where: KeyPath) -> bool:
-        kind = FACTS[name].kind if name in FACTS else ""
-        if kind not in {STATUS_KEYS, STAGE_KEYS} or operator in {"is_known", "is_unknown"}:
-            return True
-        table: Mapping[str, Any] = self.files.portal.statuses if kind == STATUS_KEYS else self.files.portal.stages
-        values = self.lists.get(operand, (operand,)) if isinstance(operand, str) else operand
-        if not isinstance(values, Sequence):
-            self.report(source, where, "a key or a list of keys is needed")
-            return False
-        fine = True
-        for index, value in enumerate(values):
-            if value == "none" or value in table or self.names.get(str(value)) in table:
-                continue
-            spot = where if isinstance(operand, str) else (*where, index)
-            what = "Lead status" if kind == STATUS_KEYS else "Lifecycle stage"
-            self.report(
-                source, spot, f'"{value}" is no {what} of portal.yaml{did_you_mean(str(value), [*table, *self.names])}'
-            )
-            fine = False
-        return fine
-
-    def _impossible(self, group: Sequence[Condition]) -> list[str]:
-        """Names of the statuses and stages that the portal lacks and without which the group can never hold."""
-        needs: list[str] = []
-        for condition in group:
-            absent = self.absent.get(condition.fact.kind)
-            if not absent or condition.operator not in {
-                "is",
-                "is_any_of",
-                "is_below",
-                "is_above",
-                "is_at_least",
-                "is_at_most",
-            }:
-                continue
-            operand = condition.operand
-            values = self.lists.get(operand, (operand,)) if isinstance(operand, str) else operand
-            keys = [self.names.get(v, v) for v in values]
-            if keys and all(k in absent for k in keys):
-                what = "Lead status" if condition.fact.kind == STATUS_KEYS else "Lifecycle stage"
-                needs += [f'{what} "{k}"' for k in keys]
-        return needs
 
     def _deal_terms(self) -> DealTerms:
         deals = self.files.portal.deals

@@ -35,7 +35,7 @@ ASK_DEAL: tuple[tuple[str, dict[str, Any], str, dict[str, Any]], ...] = (
             "loss_category": {"is_none_of": ["competitor", "wrong_fit"]},
         },
         AUTO,
-        {"lead_status": "bad_timing"},
+        {"lead_status": "bad_timing", "hubsync_review_date": {"after_cause": "3 months"}},
     ),
     (
         "unfit",
@@ -46,7 +46,7 @@ ASK_DEAL: tuple[tuple[str, dict[str, Any], str, dict[str, Any]], ...] = (
             "loss_category": {"is_any_of": ["competitor", "wrong_fit"]},
         },
         AUTO,
-        {"lead_status": "disqualified"},
+        {"lead_status": "disqualified", "hubsync_reason": {"fact": "loss_category"}},
     ),
     (
         "won",
@@ -202,7 +202,7 @@ class _Matrix:
             playbook=playbook,
             says=says,
             mode=mode,
-            cause=_cause(values if mode != REPORT else {}, side, name),
+            cause=_cause(values if mode != REPORT else {}, side, name, hard),
             groups=(group,),
             actions=tuple(actions),
             quiet=self.quiet,
@@ -218,15 +218,21 @@ class _Matrix:
         at = portal.stages[stage].labels.get("en", stage) if stage != NONE else "No stage"
         has = portal.statuses[status].labels.get("en", status) if status != NONE else "no Lead status"
         deal = {"open": " with a deal open", "without": " with no deal open"}.get(side, "")
-        wants = ", ".join(f"{name.replace('_', ' ')} {self.owner.names.get(v, v)}" for name, v in values.items())
+        wants = ", ".join(f"{name.replace('_', ' ')} {self._named(v)}" for name, v in values.items())
         return (
             f"{at}{deal} and {has} don't go together; {wants} does."
             if wants
             else f"{at}{deal} and {has} don't go together."
         )
 
+    def _named(self, value: Any) -> str:
+        return self.owner.names.get(value, value) if isinstance(value, str) else "as the rule says"
 
-def _cause(values: dict[str, Any], side: str, name: str) -> Source:
+
+def _cause(values: dict[str, Any], side: str, name: str, hard: bool) -> Source:
+    """What makes a cell fire: hard ones each time the combination comes about anew, others as C2 says."""
+    if hard:
+        return causes.combination_entered(side == "open" or name.endswith("_open"))
     if name.endswith(("_lost", "_unfit")):
         return causes.CAUSES["last_deal_lost"][0]
     written = {KEYED.get(v, v) for v in values}
