@@ -83,7 +83,7 @@ def failure(status: int, headers: Mapping[str, str], content: bytes, *, method: 
     if status == 400 and route.endswith(_WRITES):
         problems = refused_values(body)
         return WriteRefused(f"HubSpot refused to write: {said}", problems=problems, correlation_id=correlation)
-    if status == 404 and body.get("category") == "OBJECT_NOT_FOUND":
+    if status == 404 and (body.get("category") == "OBJECT_NOT_FOUND" or route.endswith("/{id}")):
         return ContactGone(f"HubSpot has no such record ({where}).", status=404, correlation_id=correlation)
     if 300 <= status < 400:
         said = "a redirect, which is not followed so that the token goes nowhere else; check HUBSYNC_API_URL"

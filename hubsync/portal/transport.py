@@ -264,10 +264,12 @@ class Transport:
             seconds = max(1.0, error.retry_after or (SEARCH_PAUSE if ticket.search else TEN_SECONDS))
             self.limiter.pause(seconds, search=ticket.search)
             log.warning("portal.paused", seconds=seconds, search=ticket.search, status=429)
-        elif error.status in (423, 477):
-            seconds = max(LOCKED_PAUSE, retry_after(headers) or 0.0)
-            self.limiter.pause(seconds)
-            log.warning("portal.paused", seconds=seconds, search=False, status=error.status)
+        elif isinstance(error, PortalTemporaryError):
+            least = LOCKED_PAUSE if error.status in (423, 477) else 0.0
+            seconds = max(least, retry_after(headers) or 0.0)
+            if seconds:
+                self.limiter.pause(seconds)
+                log.warning("portal.paused", seconds=seconds, search=False, status=error.status)
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         token = self._token()

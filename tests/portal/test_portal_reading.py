@@ -118,6 +118,16 @@ def test_results_in_any_order_are_known_by_their_id(wire: responses.RequestsMock
     }
 
 
+@pytest.mark.parametrize("answer", [{"category": "OBJECT_NOT_FOUND"}, {"message": "resource not found"}])
+def test_a_contact_that_no_answer_mentions_is_asked_for_alone_and_may_be_missing(
+    wire: responses.RequestsMock, gateway: Gateway, answer: dict[str, str]
+) -> None:
+    wire.post(f"{URL}/crm/v3/objects/contacts/batch/read", json={"results": [{"id": "1", "properties": {}}]})
+    wire.get(f"{URL}/crm/v3/objects/contacts/2", status=404, json=answer)
+    read = gateway.read_contacts(["1", "2"], ["lifecyclestage"])
+    assert (list(read.found), read.missing) == (["1"], ("2",))
+
+
 def test_owners_are_read_page_by_page(wire: responses.RequestsMock, gateway: Gateway) -> None:
     more = {"paging": {"next": {"after": "100"}}}
     wire.get(OWNERS, json={"results": [{"id": "1", "userId": 11}], **more})

@@ -177,6 +177,15 @@ def test_a_locked_portal_is_left_alone_for_two_seconds(
     assert sum(fake_time.slept) == pytest.approx(2.0)
 
 
+def test_an_overloaded_portal_is_left_alone_as_long_as_it_says(
+    wire: responses.RequestsMock, gateway: Gateway, fake_time: FakeTime
+) -> None:
+    wire.get(ACCOUNT, status=503, json={}, headers={"Retry-After": "40"})
+    wire.get(ACCOUNT, json=DETAILS)
+    gateway.account()
+    assert sum(fake_time.slept) == pytest.approx(40)
+
+
 def test_a_migration_of_hours_is_not_waited_for(wire: responses.RequestsMock, gateway: Gateway) -> None:
     wire.get(ACCOUNT, status=477, json={"message": "migrating"}, headers={"Retry-After": "7200"})
     with pytest.raises(PortalTemporaryError, match="HubSpot asks to wait 7"):
