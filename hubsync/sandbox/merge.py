@@ -36,13 +36,13 @@ def merge_contacts(
             for name, value in two.values.items()
             if name not in _OWN and (name not in one.values or name == lifecycle.PROPERTY)
         }
+        portal.touch(one, moment)
         _take_over(portal, two, one)
         portal.update("contacts", one.id, wanted, source=source, at=max(moment, one.updated))
         merged = [each for each in one.values.get("hs_merged_object_ids", "").split(";") if each]
         one.store("hs_merged_object_ids", ";".join([*merged, two.id]))
         vids = [each for each in one.values.get("hs_calculated_merged_vids", "").split(";") if each]
         one.store("hs_calculated_merged_vids", ";".join([*vids, f"{two.id}:{moment}"]))
-        portal.touch(one, moment)
         portal.refresh(one, one.updated)
         portal.journal.write(Write("contacts", one.id, "", two.id, "merged", source, moment))
         return one.id

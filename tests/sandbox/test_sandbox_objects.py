@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import requests
 
-from hubsync.sandbox import Portal, Sandbox, acts
+from hubsync.sandbox import Portal, Sandbox, SandboxClock, acts
 from hubsync.sandbox.schema import ConditionalRule
 
 Call = Callable[..., requests.Response]
@@ -178,6 +179,20 @@ def test_deleting_an_email_is_permanent_and_moves_the_contact(
     assert call("POST", "/crm/v3/objects/emails/batch/archive", {"inputs": [{"id": email}]}).status_code == 204
     assert call("GET", f"/crm/v3/objects/emails/{email}", archived="true").status_code == 404
     assert portal.values("contacts", contact, "num_contacted_notes") == {"num_contacted_notes": None}
+
+
+def test_an_archived_engagement_no_longer_counts(call: Call, portal: Portal, contact: str, owner: str) -> None:
+    logged = acts.rep_calls(portal, contact, owner)
+    assert portal.values("contacts", contact, "num_notes") == {"num_notes": "1"}
+    assert call("DELETE", f"/crm/v3/objects/calls/{logged}").status_code == 204
+    assert portal.values("contacts", contact, "num_notes") == {"num_notes": None}
+
+
+def test_a_merge_moves_the_modification_date(portal: Portal, clock: SandboxClock, contact: str) -> None:
+    other = portal.create("contacts", {})
+    clock.advance(timedelta(minutes=1))
+    acts.merge_contacts(portal, contact, other)
+    assert portal.values("contacts", contact, "lastmodifieddate") == {"lastmodifieddate": "2026-03-02T12:01:00.000Z"}
 
 
 def test_merging_over_http_keeps_both_ids_alive(call: Call, portal: Portal, contact: str) -> None:
