@@ -27,11 +27,14 @@ UNLIMITED = 10**9
 
 
 @contextmanager
-def a_session(portal: Portal, *, latency: float = 0.0) -> Iterator[tuple[Session, Store]]:
-    """Serve `portal` with the shipped rules and a new database; `latency` in seconds is added to every answer."""
+def a_session(portal: Portal, *, latency: float = 0.0, allowance: int = UNLIMITED) -> Iterator[tuple[Session, Store]]:
+    """Serve `portal`, with the shipped rules and a new database.
+
+    `latency` in seconds is added to every answer; `allowance` calls pass in ten seconds.
+    """
     rules = load_rules(ROOT / "rules")
     with ExitStack() as stack:
-        box = stack.enter_context(Sandbox(portal, latency=latency, allowance=UNLIMITED, daily=UNLIMITED))
+        box = stack.enter_context(Sandbox(portal, latency=latency, allowance=allowance, daily=UNLIMITED))
         gateway = stack.enter_context(Gateway(box.url, lambda: box.token, bulk=True))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = stack.enter_context(open_store("sqlite:///benchmark.db", base=folder))
