@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,16 +15,22 @@ from hubsync.cli.context import invocation
 from hubsync.cli.options import FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
-from hubsync.errors import SettingsError
+from hubsync.errors import HubsyncError, SettingsError
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.worktime import parse_duration
 from hubsync.sync import reconcile
-from hubsync.sync.guard import limits_of
+from hubsync.sync.guard import Limits, limits_of
 from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
 
 GOOD_STATES = frozenset({"planned", "proposed", "applied", "superseded"})
+
+
+class Stopped(HubsyncError):
+    """Ctrl-C in the middle of writing; the message says how far the run came."""
+
+    exit_code = 130
 
 
 def sync(
@@ -65,13 +72,20 @@ def sync(
         with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
             if writes:
                 limits = limits_of(bench.rules.files.portal.guard, allow_changes, allow_tasks)
-                outcome = reconcile.write(bench.session, bench.written, scope, limits, bar.advance)
+                outcome = _write(bench, scope, limits, bar.advance)
             else:
                 outcome = reconcile.plan(bench.session, scope, bar.advance)
         seconds = time.monotonic() - began
         emit(report_of(bench, outcome, seconds), form=form, out=out)
         _say_what_next(outcome, form is None and out is None)
     return 0 if landed(outcome) else 1
+
+
+def _write(bench: Workbench, scope: Scope, limits: Limits, advance: Callable[[int], None]) -> Outcome:
+    try:
+        return reconcile.write(bench.session, bench.written, scope, limits, advance)
+    except KeyboardInterrupt as stop:
+        raise Stopped(str(stop) or "Stopped. Nothing was written.") from stop
 
 
 def landed(outcome: Outcome) -> bool:

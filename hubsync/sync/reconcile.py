@@ -5,7 +5,7 @@ A plan is complete before anything is written; a run that is killed at any line 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,16 +13,16 @@ import structlog
 
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
-from hubsync.store.values import Look as MirrorRow
 from hubsync.store.values import RunState
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import Book, Dresser, NoBook
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
-from hubsync.sync.looking import Look, Looker
+from hubsync.sync.looking import Looker
+from hubsync.sync.mirroring import remember
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, task_row
 from hubsync.sync.recovery import recover
-from hubsync.sync.scope import CURSOR, Scope, base_for_guard, horizon_for, last_completed, read_scope
+from hubsync.sync.scope import CURSOR, DUE_AT_ONCE, Scope, base_for_guard, horizon_for, last_completed, read_scope
 from hubsync.sync.spool import Spool
 from hubsync.sync.writing import Writer
 
@@ -131,6 +131,7 @@ def _decide_all(
 ) -> tuple[int, int]:
     """Look at everything and spool what is to be done. Returns (tasks, contacts to change)."""
     tasks = changed = 0
+    gone = set(store.due(session.portal.id, started, DUE_AT_ONCE))
     for looks in read_scope(session.gateway, store, session.portal, scope, looker, started):
         for look in looks:
             tally.count(look, session.portal.policy)
@@ -138,27 +139,12 @@ def _decide_all(
             changed += bool(look.decision.changes)
             if look.decision.acts or look.decision.superseded:
                 spool.append(plan_of(look))
-        _remember(session, store, looks)
+            gone.discard(look.contact.id)
+        remember(store, session.portal, looks, session.portal_now())
         advance(len(looks))
+    if scope.moves_cursor:
+        store.forget(session.portal.id, gone)  # due, and not there any more
     return tasks, changed
-
-
-def _remember(session: Session, store: Store, looks: Iterable[Look]) -> None:
-    """The mirror: when to look again. Names, addresses and the like are never part of what the policy asks."""
-    now = session.portal_now()
-    digest = session.portal.policy.digest
-    rows = [
-        MirrorRow(
-            contact=look.contact.id,
-            properties={k: v for k, v in look.contact.properties.items() if k in session.portal.policy.mirrored},
-            lastmodified=look.contact.modified_at or now,
-            digest=digest,
-            read_at=now,
-            next_look_at=look.decision.look_again,
-        )
-        for look in looks
-    ]
-    store.save_looks(session.portal.id, rows)
 
 
 def _how_far(run: int, tally: Tally) -> str:

@@ -23,6 +23,7 @@ from hubsync.store.values import NewWrite, Settlement, WriteState
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
+from hubsync.sync.mirroring import remember_failed, remember_written
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, task_row
 from hubsync.sync.recovery import settle_values
 from hubsync.sync.spool import Spool
@@ -61,7 +62,7 @@ class Writer:
         self.run = run
         self.looker = looker
         self.tally = tally
-        self._tasks: list[tuple[str, CreateTask]] = []
+        self._tasks: list[tuple[Look, CreateTask]] = []
         self._uncertain: list[_Row] = []
 
     def write_all(self, spool: Spool[Planned], advance: Advance) -> None:
@@ -80,8 +81,20 @@ class Writer:
         for look in looks:
             self.tally.acted += look.decision.acts
             if look.contact.id in landed:
-                self._tasks += [(look.contact.id, task) for task in look.decision.tasks]
+                self._tasks += [(look, task) for task in look.decision.tasks]
+        self._remember(looks, landed)
         self._create_tasks(everything=False)
+
+    def _remember(self, looks: Sequence[Look], landed: set[str]) -> None:
+        """A contact is looked at again when its decision says so, or soon where something of it did not land.
+
+        One that waits for its task stays due until that is created.
+        """
+        now = self.looker.now()
+        with self.lease.transaction():
+            done = [k for k in looks if k.contact.id in landed and not k.decision.tasks]
+            remember_written(self.store, self.portal, done, now)
+            remember_failed(self.store, self.portal, [k for k in looks if k.contact.id not in landed], now)
 
     def _still_wanted(self, batch: Sequence[Planned]) -> list[Look]:
         """The batch as of now: contacts with changes are re-read, those that moved on are decided on anew."""
@@ -91,15 +104,18 @@ class Writer:
             return looks
         policy = self.portal.policy
         read = self.gateway.read_contacts([p.look.contact.id for p in changing], policy.properties, policy.history)
-        moved = []
+        moved, gone = [], []
         for planned in changing:
             fresh = read.found.get(planned.look.contact.id)
             if fresh is None or fresh.id != planned.look.contact.id:
-                continue  # deleted or merged away since: there is nothing left to write to
+                gone.append(planned.look.contact.id)  # deleted or merged away since: nothing is left to write to
+                continue
             if is_as_seen(planned, fresh):
                 looks.append(planned.look)
             else:
                 moved.append(fresh)
+        with self.lease.transaction():
+            self.store.forget(self.portal.id, gone)
         return [*looks, *(self.looker.again(moved) if moved else ())]
 
     def _set(self, looks: Sequence[Look]) -> set[str]:
@@ -218,7 +234,8 @@ class Writer:
             batch, self._tasks = self._tasks[:BATCH], self._tasks[BATCH:]
             self._create(batch)
 
-    def _create(self, batch: Sequence[tuple[str, CreateTask]]) -> None:
+    def _create(self, waiting: Sequence[tuple[Look, CreateTask]]) -> None:
+        batch = [(look.contact.id, task) for look, task in waiting]
         refs = [reference(self.portal.id, contact, task) for contact, task in batch]
         tasks = [
             replace(task, body=f"{task.body} [hubsync {ref}]".strip())
@@ -259,8 +276,12 @@ class Writer:
                     Settlement(planned[n].id, state, now, answer=outcome.answer or None, object_id=outcome.task_id)
                 )
             self.tally.tasks.append(task_row(batch[n][0], tasks[n], state or "uncertain"))
+        failed = {waiting[n][0].contact.id for n, o in zip(fresh, outcomes, strict=True) if o.state != "created"}
+        looks = [look for look, _ in waiting]
         with self.lease.transaction():
             self.store.settle(self.portal.id, results)
+            remember_written(self.store, self.portal, [k for k in looks if k.contact.id not in failed], now)
+            remember_failed(self.store, self.portal, [k for k in looks if k.contact.id in failed], now)
 
     def _new_task(self, contact: str, task: CreateTask, ref: str) -> NewWrite:
         return NewWrite(

@@ -36,7 +36,6 @@ STATUS, STAGE = "hs_lead_status", "lifecyclestage"
 MQL, SQL = "marketingqualifiedlead", "salesqualifiedlead"
 
 
-
 @functools.cache
 def rules() -> LoadedRules:
     """The rules that come with hubsync."""

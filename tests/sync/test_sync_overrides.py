@@ -75,19 +75,25 @@ def test_the_ledger_key_stays_held_after_an_override(desk: Desk) -> None:
 def test_causes_that_lost_to_a_later_one_are_spent(desk: Desk) -> None:
     contact = desk.lead("NEW", at=ago(days=5))
     acts.rep_sends_email(desk.portal, contact, desk.rep, at=ago(days=4))
-    acts.workflow_sets(desk.portal, contact, STAGE, SQL, at=ago(days=3))
+    acts.create_deal(desk.portal, contact, owner=desk.rep, at=ago(days=2))
     outcome = desk.sync(contact)
-    assert states(outcome) == [
-        ("attempting_on_first_rep_outreach", "ATTEMPTED_TO_CONTACT", "superseded"),
-        ("working_on_becoming_sql", "IN_PROGRESS", "applied"),
+    assert ("attempting_on_first_rep_outreach", "ATTEMPTED_TO_CONTACT", "superseded") in states(outcome)
+    assert ("converted_on_open_deal", "OPEN_DEAL", "applied") in states(outcome)
+    [spent] = [r for r in desk.ledger(contact) if r.rule == "attempting_on_first_rep_outreach"]
+    assert (spent.state, spent.target, spent.sent_at) == ("superseded", STATUS, None)
+    assert [w.after for w in desk.written(STATUS)] == ["OPEN_DEAL"]
+
+
+def test_a_cause_that_an_earlier_one_would_have_forestalled_is_spent_too(desk: Desk) -> None:
+    """Looked at in time, the mail would have made it Attempting, and becoming an SQL does not touch Attempting."""
+    contact = desk.lead("NEW", at=ago(days=5))
+    acts.rep_sends_email(desk.portal, contact, desk.rep, at=ago(days=4))
+    acts.workflow_sets(desk.portal, contact, STAGE, SQL, at=ago(days=3))
+    assert states(desk.sync(contact)) == [
+        ("attempting_on_first_rep_outreach", "ATTEMPTED_TO_CONTACT", "applied"),
+        ("working_on_becoming_sql", "IN_PROGRESS", "superseded"),
     ]
-    [spent] = [r for r in desk.ledger(contact) if r.state == "superseded"]
-    assert (spent.rule, spent.target, spent.sent_at) == ("attempting_on_first_rep_outreach", STATUS, None)
-    # Recycled by a workflow within the same cycle's mail: the mail was spent, so nothing fires.
-    desk.later(days=1)
-    acts.workflow_sets(desk.portal, contact, STATUS, "")
-    desk.later(hours=1)
-    assert "ATTEMPTED_TO_CONTACT" not in [c["to"] for c in desk.sync(contact).tally.changes]
+    assert acted(desk.sync(contact)) == []
 
 
 def test_a_hard_cell_corrects_a_persons_later_choice_once_in_seven_days(desk: Desk) -> None:

@@ -38,7 +38,9 @@ def assert_last_action(desk: Desk, contact: str, playbook: str, label: str) -> N
 
 
 def test_a1_a_lead_from_a_form_becomes_new(desk: Desk) -> None:
-    contact = acts.create_contact(desk.portal, {STAGE: "lead", "hubspot_owner_id": desk.rep}, source="form", at=HOUR_AGO)
+    contact = acts.create_contact(
+        desk.portal, {STAGE: "lead", "hubspot_owner_id": desk.rep}, source="form", at=HOUR_AGO
+    )
     assert states(settled(desk, contact)) == [("new_on_entering_lead", "NEW", "applied")]
     assert_written(desk, contact, STATUS, "NEW", "new_on_entering_lead")
     assert_last_action(desk, contact, "A1", "New")
