@@ -1,7 +1,8 @@
 """The dispatch table: for every combination of Lead status and Lifecycle stage, the rules that can matter there.
 
-Conditions on the two fields are answered once, here; at run time a contact asks only what is left. An unmapped option
-has no cell: such contacts are left alone (D4).
+Conditions on the two fields are answered once, here; at run time a contact asks only what is left. Most contacts have
+no deal, so that conditions on deals are answered here for them as well. An unmapped option has no cell: such contacts
+are left alone (D4).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hubsync.policy.conditions import Condition
-from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.deals import DealSummary
 from hubsync.policy.rules import AUTO, Cell, Residual, Rule, all_of, any_of
 from hubsync.policy.spec import PortalSpec
-from hubsync.policy.view import View
+from hubsync.policy.view import DEALS, View
 from hubsync.policy.vocabulary import Terms
+
+_OF_THE_CELL = frozenset({"lead_status", "lifecycle_stage"})
 
 
 class _Probe(View):
@@ -23,6 +26,7 @@ class _Probe(View):
         self.policy = _Words(statuses, stages)  # type: ignore[assignment]
         self.status = status
         self.stage = stage
+        self._deals = DealSummary()
 
 
 class _Words:
@@ -40,17 +44,23 @@ def lay_out(
         inside = _rules_at(rules, stages.key(stage), stages, portal)
         for status in ("", *(t.value for t in statuses.terms)):
             probe = _Probe(statuses, stages, status, stage)
-            left = [r for rule in inside if (r := _residual(rule, probe)) is not None]
-            corrects = [r for r in left if r.rule.mode == AUTO and r.rule.sets]
-            tasks = [r for r in left if r.rule.mode == AUTO and r.rule.tasks and not r.rule.sets]
-            notes = [r for r in left if r not in corrects and r not in tasks]
-            table[status, stage] = Cell(
-                autos=tuple(r for r in corrects if not r.rule.matrix),
-                cells=tuple(r for r in corrects if r.rule.matrix),
-                notes=tuple(sorted(notes, key=lambda r: r.rule.matrix)),
-                tasks=tuple(tasks),
-            )
+            table[status, stage] = _cell(inside, probe, dealless=_cell(inside, probe))
     return table
+
+
+def _cell(rules: Sequence[Rule], probe: View, dealless: Cell | None = None) -> Cell:
+    """The cell of a combination; without `dealless`, the one for contacts that have no deals."""
+    left = [r for rule in rules if (r := _residual(rule, probe, has_deals=dealless is not None)) is not None]
+    corrects = [r for r in left if r.rule.mode == AUTO and r.rule.sets]
+    tasks = [r for r in left if r.rule.mode == AUTO and r.rule.tasks and not r.rule.sets]
+    notes = [r for r in left if r not in corrects and r not in tasks]
+    return Cell(
+        autos=tuple(r for r in corrects if not r.rule.matrix),
+        cells=tuple(r for r in corrects if r.rule.matrix),
+        notes=tuple(sorted(notes, key=lambda r: (r.rule.matrix, r.rule.id))),
+        tasks=tuple(tasks),
+        dealless=dealless,
+    )
 
 
 def _rules_at(rules: Sequence[Rule], stage: str | None, stages: Terms, portal: PortalSpec) -> list[Rule]:
@@ -67,15 +77,12 @@ def _rules_at(rules: Sequence[Rule], stage: str | None, stages: Terms, portal: P
     return [r for r in rules if r.matrix or (customer and r.playbook in portal.scope.beyond)]
 
 
-def _residual(rule: Rule, probe: View) -> Residual | None:
+def _residual(rule: Rule, probe: View, *, has_deals: bool) -> Residual | None:
     groups: list[list[Condition]] = []
     for group in rule.groups:
         left: list[Condition] = []
         for condition in group:
-            if condition.fact.name in {"lead_status", "lifecycle_stage"} and condition.fact.kind in {
-                STATUS_KEYS,
-                STAGE_KEYS,
-            }:
+            if condition.fact.name in _OF_THE_CELL or (condition.fact.mask == DEALS and not has_deals):
                 if condition.test(probe) == 0:
                     break
             else:

@@ -14,7 +14,6 @@ from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.settlement import Settlement, earlier
 from hubsync.policy.tasks import TaskDecisions
 from hubsync.policy.view import View
-from hubsync.policy.vocabulary import STAGE, STATUS
 
 
 def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *, tasks: bool = True) -> Decision:
@@ -22,14 +21,14 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
 
     Where `needs` of the answer is not 0, read those facts and decide again; the rest of the answer is then empty.
     """
-    properties = contact.properties
-    cell = policy.cells.get((properties.get(STATUS) or "", properties.get(STAGE) or ""))
+    view = View(policy, contact, now)
+    cell = view.cell()
     if cell is None:
         return NOTHING
-    view = View(policy, contact, now)
-    look_again: datetime | None = None
     if not (tasks and contact.open_tasks):
-        for residual in cell.everything if tasks else cell.untasked:
+        residuals = cell.everything if tasks else cell.untasked
+        look_again: datetime | None = None
+        for residual in residuals:
             if residual.test(view) != 0:
                 break
             if residual.timed:

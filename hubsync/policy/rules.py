@@ -154,6 +154,8 @@ class Cell:
     notes: tuple[Residual, ...] = ()
     """Proposals, reports and findings: judged on the state that all corrections leave."""
     tasks: tuple[Residual, ...] = ()
+    dealless: Cell | None = None
+    """What is left of the cell for contacts without deals; None where that is this very cell."""
 
     untasked: tuple[Residual, ...] = field(init=False)
     """Everything but tasks."""

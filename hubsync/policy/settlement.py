@@ -62,7 +62,7 @@ class Settlement:
     def _rest(self, live: bool) -> bool:
         """Automations first, then the cells of the matrix, then again; False if they never rest."""
         for _ in range(MOST_ROUNDS):
-            cell = self.policy.cells.get((self.view.status, self.view.stage))
+            cell = self.view.cell()
             if cell is None:
                 return True
             if self._round(cell.autos, live):
@@ -81,8 +81,7 @@ class Settlement:
                 wants += self._wants(residual.rule, cause, live)
         if self.needs:
             return False
-        late = {w.firing for w in wants if self._came_before(w, live)}
-        wants = [w for w in wants if w.firing not in late]
+        wants = self._not_too_late(wants, live)
         if not wants:
             return False
         if live:
@@ -160,18 +159,23 @@ class Settlement:
             self._note(rule, cause, REPORT, f"{rule.says} Corrected once in the last 7 days; changed again since.")
         return lately is None
 
-    def _came_before(self, want: Want, live: bool) -> bool:
-        """Whether the cause lies before what was already decided: then it is spent, as it would have been overwritten.
+    def _not_too_late(self, wants: list[Want], live: bool) -> list[Want]:
+        """Without rules whose cause lies before that of a status already decided: it would have been overwritten.
 
-        Stages only move forward, so the further one stands whatever came first; cells judge the state as it is (C2).
+        They are spent as a whole. Hard rules are exempt, and so are cells, which judge the state as it is (C2).
         """
-        done = self._changes.get(want.target)
-        if done is None or done.cause.at <= want.cause.at or want.target != STATUS:
-            return False
-        if want.rule.hard or want.rule.matrix:
-            return False
-        self._spend(want, done.rule, live)
-        return True
+        done = self._changes.get(STATUS)
+        if done is None:
+            return wants
+        late = {
+            w.firing
+            for w in wants
+            if w.target == STATUS and w.cause.at < done.cause.at and not (w.rule.hard or w.rule.matrix)
+        }
+        for want in wants:
+            if want.firing in late:
+                self._spend(want, done.rule, live)
+        return [w for w in wants if w.firing not in late]
 
     def _apply(self, want: Want, live: bool) -> None:
         rule, name = want.rule, want.target
@@ -237,7 +241,7 @@ class Settlement:
 
         They overwrite nothing, so a person's later choice does not silence them (C2).
         """
-        cell = self.policy.cells.get((self.view.status, self.view.stage))
+        cell = self.view.cell()
         for residual in cell.notes if cell is not None else ():
             cause = self._cause(residual)
             if cause is not None:

@@ -36,7 +36,7 @@ class TaskDecisions:
         """
         for rule, cause in fired:
             self._create(rule, cause)
-        cell = self.view.policy.cells.get((self.view.status, self.view.stage))
+        cell = self.view.cell()
         for residual in cell.tasks if cell is not None else ():
             self._ask(residual)
         if not self.needs:

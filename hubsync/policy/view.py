@@ -20,6 +20,7 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 
 if TYPE_CHECKING:
     from hubsync.policy.policy import Policy
+    from hubsync.policy.rules import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Missing:
 
 
 HISTORY, DEALS, ENGAGEMENTS = 1, 2, 4
+NO_DEAL_AT_ALL = DealSummary()
 NO_HISTORY, NO_DEALS, NO_ENGAGEMENTS = Missing(HISTORY), Missing(DEALS), Missing(ENGAGEMENTS)
 
 
@@ -128,15 +130,20 @@ class View:
         self._cycle = max(begins, default=self.created)
         return self._cycle
 
+    def cell(self) -> Cell | None:
+        """The rules that can matter at the present combination, None at an unmapped option."""
+        cell = self.policy.cells.get((self.status, self.stage))
+        return cell.dealless if cell is not None and has_no_deals(self.policy, self.contact) else cell
+
     def deals(self) -> DealSummary | Missing:
         """What the contact's deals say; nothing to read where HubSpot counts none (`num_associated_deals`)."""
         if self._deals is None:
-            if self.contact.deals is not None:
-                self._deals = summarise(self.contact.deals, self.policy.deals)
-            elif self.policy.counts_deals and not _positive(self.properties.get("num_associated_deals")):
-                self._deals = summarise((), self.policy.deals)
-            else:
+            if has_no_deals(self.policy, self.contact):
+                self._deals = NO_DEAL_AT_ALL
+            elif self.contact.deals is None:
                 return NO_DEALS
+            else:
+                self._deals = summarise(self.contact.deals, self.policy.deals)
         return self._deals
 
     def engagements(self) -> tuple[Engagement, ...] | Missing:
@@ -154,8 +161,17 @@ class View:
         return NO_ENGAGEMENTS
 
 
+def has_no_deals(policy: Policy, contact: Contact) -> bool:
+    """Whether the contact is known to have no deal: none was read, or HubSpot counts none (`num_associated_deals`)."""
+    if contact.deals is not None:
+        return not contact.deals
+    return policy.counts_deals and not _positive(contact.properties.get("num_associated_deals"))
+
+
 def _positive(text: str | None) -> bool:
+    if not text:
+        return False
     try:
-        return bool(text) and float(text or 0) > 0
+        return float(text) > 0
     except ValueError:
         return False

@@ -134,7 +134,7 @@ def test_unmapped_excluded_and_unmanaged_contacts_are_left_alone(contact: Contac
 @LAWFUL
 def test_the_explanation_agrees_with_what_the_decision_used(contact: Contact) -> None:
     view = View(policy(), contact, NOW)
-    cell = policy().cells.get((view.status, view.stage))
+    cell = view.cell()
     used = {r.rule.id: r.test(view) > 0 for r in (cell.everything if cell else ())}
     explained = {w.rule: w for w in why(policy(), contact, NOW, EVER)}
     assert {rule: explained[rule].holds for rule in used} == used
@@ -181,7 +181,7 @@ def test_a_combination_that_does_not_fit_is_corrected_waits_or_is_shown(contact:
         return
     after = done(contact, decision)
     view = View(policy(), after, NOW)
-    cell = policy().cells.get((view.status, view.stage))
+    cell = view.cell()
     if cell is None:
         return  # an option that no key maps
     misfits = {r.rule.id for r in (*cell.cells, *(n for n in cell.notes if n.rule.matrix)) if r.test(view) > 0}
