@@ -28,13 +28,16 @@ def main() -> None:
     with a_sandbox(*options) as box:
         stop = threading.Event()
         refused: list[int] = []
+        stranger = threading.Thread(target=another, args=(box, args.shared, stop, refused), daemon=True)
         if args.shared:
-            threading.Thread(target=another, args=(box, args.shared, stop, refused), daemon=True).start()
+            stranger.start()
         with Gateway(box.url, lambda: box.token) as gateway:
             started = time.perf_counter()
             contacts = sum(len(page) for page in gateway.all_contacts(["hs_lead_status", "lifecyclestage"]))
             seconds = time.perf_counter() - started
             stop.set()
+            if args.shared:
+                stranger.join()
             statuses = {call.status: 0 for call in gateway.calls_by_route}
             for call in gateway.calls_by_route:
                 statuses[call.status] += call.count
@@ -48,6 +51,7 @@ def main() -> None:
                 "seconds": round(seconds, 2),
                 "share_of_allowance": round(counted / seconds / (args.allowance / 10), 4),
                 "received_429": statuses.get(429, 0),
+                "second_consumer_calls": len(refused),
                 "second_consumer_refused": sum(refused),
             }
         )
@@ -55,7 +59,7 @@ def main() -> None:
 
 
 def another(box: Box, calls: float, stop: threading.Event, refused: list[int]) -> None:
-    """Another consumer of the same token, which knows nothing of us."""
+    """Another consumer of the same token, which knows nothing of us: `refused` gets 1 for a call with 429, else 0."""
     import requests  # not hubsync's way to HubSpot: a stranger's
 
     headers = {"Authorization": f"Bearer {box.token}"}

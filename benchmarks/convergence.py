@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import permutations, product
 from typing import Any
@@ -39,18 +39,22 @@ def main() -> int:
     parser.add_argument("--contacts", type=int, default=10_000, help="seeded leads")
     parser.add_argument("--days", type=int, default=90, help="length of their histories")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cells-only", action="store_true", help="leave the seeded leads out")
+    parser.add_argument("--deals", nargs="+", choices=DEALS, default=DEALS, help="of the contacts for the matrix")
+    parser.add_argument(
+        "--writers", nargs="+", choices=WRITERS, default=WRITERS, help="who sets status and stage there"
+    )
     args = parser.parse_args()
-    result: dict[str, Any] = {"matrix": of_the_matrix()}
-    if not args.cells_only:
-        result["seeded"] = of_seeded(args.contacts, args.days, args.seed)
+    result = {
+        "matrix": of_the_matrix(args.deals, args.writers),
+        "seeded": of_seeded(args.contacts, args.days, args.seed),
+    }
     print(json.dumps(result))
     return int(any(part["left_changes"] or part["left_tasks"] for part in result.values()))
 
 
-def of_the_matrix() -> dict[str, Any]:
-    """Settle a contact for every cell."""
-    portal, cells = matrix_portal()
+def of_the_matrix(deals: Sequence[str], writers: Sequence[str]) -> dict[str, Any]:
+    """Settle a contact for every cell, with each of `deals` and `writers`."""
+    portal, cells = matrix_portal(deals, writers)
     return {"cells": cells, **settle(portal)}
 
 
@@ -96,7 +100,7 @@ def rules_of(tally: Tally) -> dict[str, int]:
     return dict(Counter(row["rule"] for row in (*tally.changes, *tally.tasks) if row["state"] != "proposed"))
 
 
-def matrix_portal() -> tuple[Portal, int]:
+def matrix_portal(deals: Sequence[str], writers: Sequence[str]) -> tuple[Portal, int]:
     """A portal with every combination, and how many cells of matrix.yaml its contacts fill."""
     portal = Portal(switches=Switches(False, False, False))
     start = portal.clock.now() - timedelta(days=60)
@@ -105,7 +109,7 @@ def matrix_portal() -> tuple[Portal, int]:
         furniture.define_statuses(portal)
         furniture.define_own_properties(portal)
         owner = furniture.hire(portal, people.staff(1, 8), 1, start).owners[0]
-        combinations = sorted(set(all_combinations()))
+        combinations = sorted(set(all_combinations(deals, writers)))
         for combination in combinations:
             live(portal, owner, start, combination)
         portal.catch_up()
@@ -116,9 +120,9 @@ Combination = tuple[str, str, str, str, tuple[str, ...]]
 """Stage, status, deal, who sets the two, and the events in their order."""
 
 
-def all_combinations() -> Iterator[Combination]:
-    """Every stage, status, deal, writer, in every order of what really happens."""
-    for stage, status, deal, writer in product(STAGES_OF_THE_MATRIX, STATUSES_OF_THE_MATRIX, DEALS, WRITERS):
+def all_combinations(deals: Sequence[str], writers: Sequence[str]) -> Iterator[Combination]:
+    """Every stage and status with each of `deals` and `writers`, in every order of what really happens."""
+    for stage, status, deal, writer in product(STAGES_OF_THE_MATRIX, STATUSES_OF_THE_MATRIX, deals, writers):
         events = [name for name, key in (("stage", stage), ("status", status), ("deal", deal)) if key != "none"]
         for order in permutations(events):
             yield stage, status, deal, writer, order
