@@ -93,8 +93,8 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
             book = Book(store, portal, session.gateway, now=started)
             looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, book, tasks=True)
             with Spool[Planned]() as spool:
-                state = "stopped"
                 tasks, changed = _decide_all(session, store, scope, looker, started, spool, tally, advance)
+                state = "stopped"
                 limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
                 state = "failed"
                 Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
