@@ -44,14 +44,14 @@ def overruled(view: View, rule: Rule, name: str, cause: Cause) -> Overruled | Mi
     for at, how in (
         (timeline.last_by_person(line), BY_PERSON),
         (timeline.last_backward(line, view.policy.stage_order) if name == STAGE else None, BY_BACKWARD_MOVE),
-        (_last_restored(view, name), BY_UNDO),
+        (last_restored(view, name), BY_UNDO),
     ):
         if at is not None and at > cause.at and (latest is None or at > latest.at):
             latest = Overruled(at, how)
     return latest
 
 
-def _last_restored(view: View, name: str) -> datetime | None:
+def last_restored(view: View, name: str) -> datetime | None:
     """When a former value was last put back (undo, repair): whatever caused a rule before must not write it again."""
     if not view.contact.ours:
         return None

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause, CreateTask, Decision, OpenTask, Superseded, WithdrawTask
+from hubsync.policy.gates import last_restored
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Residual, Rule, TaskAction
 from hubsync.policy.view import Missing, View
@@ -66,8 +67,13 @@ class TaskDecisions:
         cause = rule.cause(view)
         if isinstance(cause, Missing):
             self.needs |= cause.mask
-        elif cause is not None and not self.horizon.is_backlog(rule.id, cause.at):
+        elif cause is not None and not self.horizon.is_backlog(rule.id, cause.at) and not self._undone(rule, cause):
             self._create(rule, cause)
+
+    def _undone(self, rule: Rule, cause: Cause) -> bool:
+        """Whether what the rule looks at was put back since: an undo brings back the value, not the work it meant."""
+        moments = (last_restored(self.view, name) for name in rule.watches)
+        return any(at is not None and at > cause.at for at in moments)
 
     def _unsettled(self, rule: Rule) -> bool:
         """Whether what the rule looks at just changed (D7), or can't be told yet."""
