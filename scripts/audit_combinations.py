@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
+from hubsync.policy.policy import Policy
+from hubsync.policy.rules import always
 from hubsync.portal.gateway import Gateway
 from hubsync.rulefiles.load import load_rules
 from hubsync.settings import load_settings
@@ -29,11 +31,23 @@ def main() -> None:
                 get = contact.properties.get
                 counts[get("lifecyclestage") or "", get("hs_lead_status") or ""] += 1
     for (stage, status), count in sorted(counts.items(), key=lambda item: -item[1]):
-        cell = policy.cells.get((status, stage))
-        verdicts = sorted({r.rule.mode for r in (*cell.cells, *cell.notes) if r.rule.matrix}) if cell else ["unmapped"]
-        if verdicts or args.all:
-            names = f"{policy.stages.label(policy.stages.key(stage))} × {policy.statuses.label(policy.statuses.key(status))}"
-            print(f"{count:7,}  {names:60}  {', '.join(verdicts) or 'fits'}")
+        verdict = _verdict(policy, status, stage)
+        if verdict not in {"fits", "depends on the deals"} or args.all:
+            at, has = policy.stages.key(stage), policy.statuses.key(status)
+            names = f"{policy.stages.label(at)} × {policy.statuses.label(has)}"
+            print(f"{count:7,}  {names:55} {verdict}")
+
+
+def _verdict(policy: Policy, status: str, stage: str) -> str:
+    """What the matrix says of a combination, as far as the two fields alone tell."""
+    cell = policy.cells.get((status, stage))
+    if cell is None:
+        return "no key of portal.yaml maps it"
+    answers = [r for r in (*cell.cells, *cell.notes) if r.rule.matrix]
+    for answer in answers:
+        if answer.test is always:
+            return {"auto": "is corrected", "propose": "a correction is proposed"}.get(answer.rule.mode, "is reported")
+    return "depends on the deals" if answers else "fits"
 
 
 if __name__ == "__main__":
