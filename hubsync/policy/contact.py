@@ -54,7 +54,8 @@ class OurWrite:
 
     It is recognised in history by its position, not by clocks: `value` directly above the entry that had the
     timestamp `below` ("" where there was none). `effective_at` is the date the change should have had; `restores`
-    marks writes that put a former value back (undo, repair), which history is read without.
+    marks writes that put a former value back (undo, repair), which history is read without. `by` is "person" where
+    somebody decided on the value and hubsync only carried it out (a bulk change): then it counts as that person's.
     """
 
     property: str
@@ -64,6 +65,7 @@ class OurWrite:
     rule: str
     written_at: datetime
     restores: bool = False
+    by: str = "hubsync"
 
 
 @dataclass(slots=True)

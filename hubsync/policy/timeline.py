@@ -60,12 +60,8 @@ def timeline(
         if own is not None and own.restores:
             _fold(stays, value, own)
             continue
-        stay = Stay(
-            value,
-            own.effective_at if own is not None else written,
-            HUBSYNC if own is not None else writer(entry, writers),
-            written,
-        )
+        by = own.by if own is not None else writer(entry, writers)
+        stay = Stay(value, own.effective_at if own is not None and by == HUBSYNC else written, by, written)
         if stays and not stays[-1].value and written - stays[-1].written_at <= quiet:
             stays.pop()
         if not stays or stays[-1].value != value:

@@ -11,6 +11,7 @@ from typing import Protocol
 from hubsync.policy.changes import OpenTask
 from hubsync.policy.contact import Contact, OurWrite
 from hubsync.policy.instants import EPOCH
+from hubsync.policy.timeline import HUBSYNC, PERSON
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
 from hubsync.store.store import Store
@@ -18,6 +19,8 @@ from hubsync.store.values import FREE_STATES, Write
 from hubsync.sync.standing import is_clearing
 
 _TAGS = re.compile(r"<[^>]*>|\s+")
+BY_A_PERSON = "bulk"
+"""The kind of cause of what an administrator decided and hubsync carried out (G4)."""
 NOT_STARTED = "NOT_STARTED"
 COMPLETED = "COMPLETED"
 
@@ -101,6 +104,7 @@ def ours_of(row: Write) -> OurWrite:
         rule=row.rule,
         written_at=written,
         restores=row.kind == "undo" and not is_clearing(row),
+        by=PERSON if row.cause_kind == BY_A_PERSON else HUBSYNC,
     )
 
 
