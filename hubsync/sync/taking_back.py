@@ -5,11 +5,16 @@ Position decides, not clocks (standing.py): a value is put back only where ours 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
 
 from hubsync.errors import SettingsError
+from hubsync.policy.contact import Contact
+from hubsync.policy.policy import Policy
+from hubsync.policy.rules import Rule
+from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
@@ -127,11 +132,11 @@ def by_contact(rows: Iterable[Write]) -> Iterator[list[Write]]:
 
 
 def judge_all(session: Session, store: Store, rows: Sequence[Write], allow_backward: bool) -> list[Judged]:
-    """Verdicts on `rows`, on the contacts as they are now: ⌈contacts/50⌉ calls."""
+    """Verdicts on `rows`, on the contacts as they are now: ⌈contacts/50⌉ calls, a few more where deals must tell."""
     portal = session.portal
     names = sorted({r.target for r in rows if r.target in portal.definitions} | {STATUS, STAGE})
     contacts = list(dict.fromkeys(r.contact for r in rows))
-    found = session.gateway.read_contacts(contacts, names, names).found
+    found = session.gateway.read_contacts(contacts, sorted({*portal.policy.properties, *names}), names).found
     ledger = store.ledger_of(portal.id, contacts)
     judged = []
     for row in rows:
@@ -139,7 +144,47 @@ def judge_all(session: Session, store: Store, rows: Sequence[Write], allow_backw
         verdict = judge(row, contact, ledger.get(row.contact, ()), portal, allow_backward=allow_backward)
         facts = {n: contact.properties.get(n) for n in (STATUS, STAGE)} if contact is not None else {}
         judged.append(Judged(row, verdict, facts))
-    return judged
+    return _without_those_set_again(session, judged, found)
+
+
+def _without_those_set_again(session: Session, judged: Sequence[Judged], found: Mapping[str, Contact]) -> list[Judged]:
+    """Refuse what would lead to a combination that a hard cell of the matrix corrects, whoever chose it (C2)."""
+    would_be: dict[str, dict[str, str | None]] = {}
+    for item in judged:
+        if item.verdict.state == "planned" and item.row.target in {STATUS, STAGE}:
+            would_be.setdefault(item.row.contact, {})[item.row.target] = item.row.before
+    views = {id_: replace(found[id_], properties={**found[id_].properties, **v}) for id_, v in would_be.items()}
+    against = {id_: hard_cell(session.portal.policy, contact, session.portal_now()) for id_, contact in views.items()}
+    unknown = [id_ for id_, answer in against.items() if isinstance(answer, Missing)]
+    if unknown:
+        deals = session.gateway.deals_of(unknown)
+        for id_ in unknown:
+            contact = replace(views[id_], deals=deals.get(id_, ()))
+            against[id_] = hard_cell(session.portal.policy, contact, session.portal_now())
+    return [_refused_by(item, against.get(item.row.contact)) for item in judged]
+
+
+def _refused_by(item: Judged, rule: Rule | Missing | None) -> Judged:
+    sets = {a.property for a in rule.sets} if isinstance(rule, Rule) else set()
+    if not isinstance(rule, Rule) or item.verdict.state != "planned" or item.row.target not in sets:
+        return item
+    why = f"hard correction while rule {rule.id} is on: it would change it again"
+    return replace(item, verdict=Verdict("refused", why, item.verdict.now))
+
+
+def hard_cell(policy: Policy, contact: Contact, now: datetime) -> Rule | Missing | None:
+    """The hard cell of the matrix that would correct the contact's combination, if there is one."""
+    view = View(policy, contact, now)
+    cell = policy.cells.get((view.status, view.stage))
+    hard = [r for r in cell.cells if r.rule.hard] if cell is not None else []
+    if not hard or policy.managed(view) == 0:
+        return None
+    answers = [(residual.rule, residual.test(view)) for residual in hard]
+    held = next((rule for rule, answer in answers if answer > 0), None)
+    if held is not None:
+        return held
+    needs = next((-answer for _, answer in answers if answer < 0), 0)
+    return Missing(needs) if needs else None
 
 
 def change_of(judged: Judged, portal: BoundPortal, state: ChangeState | None = None, why: str = "") -> Change:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hubsync.errors import SettingsError, UnsafePlan
+from hubsync.policy.rules import Rule
+from hubsync.policy.view import Missing
 from hubsync.sandbox import acts
 from hubsync.sync.guard import Limits
-from hubsync.sync.taking_back import Undoing
+from hubsync.sync.taking_back import Undoing, hard_cell
 from hubsync.sync.undo import plan_undo, write_undo
 from tests.sync.desk import GENEROUS, MQL, SQL, STAGE, STATUS, Desk, acted, ago
 
@@ -315,6 +318,38 @@ def test_a_hard_correction_is_not_undone_while_its_rule_is_on(desk: Desk) -> Non
     assert why.startswith("hard correction while rule ")
     assert why.endswith(" is on")
     assert desk.status(contact) == "IN_PROGRESS"
+
+
+def test_what_a_hard_cell_would_change_again_is_refused(desk: Desk) -> None:
+    """A10 made the SQL Working; SQL with New is corrected whoever chose it, so putting New back would not last."""
+    contact = desk.lead("NEW", "lead")
+    desk.sets(contact, STAGE, SQL, at=ago(days=3))
+    run = desk.sync().run
+    assert [w.rule for w in desk.ledger(contact) if w.kind == "set"] == ["working_on_becoming_sql"]
+    why = "hard correction while rule cell_sql_new is on: it would change it again"
+    assert said(undo(desk, run)) == [(STATUS, "refused", why)]
+    assert desk.status(contact) == "IN_PROGRESS"
+    desk.later(days=1)
+    assert acted(desk.plan()) == []
+
+
+def test_deals_are_read_where_a_hard_cell_hangs_on_them(desk: Desk) -> None:
+    """Converted at MQL with an open deal is corrected; without one nothing is known against it."""
+    contact = desk.lead("", MQL)
+    run = desk.sync().run
+    assert desk.status(contact) == "NEW"
+    acts.create_deal(desk.portal, contact, owner=desk.rep)
+    desk.later(minutes=5)
+    session = desk.session()
+    [row] = [w for w in desk.ledger(contact) if w.kind == "set"]
+    seen = session.gateway.read_contacts([contact], session.portal.policy.properties).found[contact]
+    converted = replace(seen, properties={**seen.properties, STATUS: "OPEN_DEAL", STAGE: MQL})
+    assert isinstance(hard_cell(session.portal.policy, converted, session.portal_now()), Missing)
+    deals = session.gateway.deals_of([contact])[contact]
+    held = hard_cell(session.portal.policy, replace(converted, deals=deals), session.portal_now())
+    assert isinstance(held, Rule)
+    assert held.id == "cell_mql_converted_open"
+    assert (row.run, row.target) == (run, STATUS)
 
 
 @pytest.fixture
