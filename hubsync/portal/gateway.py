@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from hubsync.policy.contact import Contact, Deal, Engagement
-from hubsync.portal import listing, reading, scopes, searching, tasks, timeline, writing
+from hubsync.portal import defining, listing, reading, scopes, searching, tasks, timeline, writing
 from hubsync.portal.asking import Asker
 from hubsync.portal.limiter import Lane
 from hubsync.portal.transport import TokenProvider, Transport
@@ -22,6 +22,8 @@ from hubsync.portal.values import (
     Account,
     Call,
     ContactsRead,
+    Definition,
+    NewProperty,
     NewTask,
     Outcome,
     Owner,
@@ -119,6 +121,34 @@ class Gateway:
         """Every property of `kind` by internal name. One call."""
         return reading.property_definitions(self._asker, kind)
 
+    def definition(self, name: str, kind: str = "contacts") -> Definition | None:
+        """One property's definition as it is now, None where there is none. One call."""
+        return defining.definition(self._asker, kind, name)
+
+    def replace_options(self, name: str, options: Sequence[Mapping[str, Any]], kind: str = "contacts") -> Definition:
+        """Make `options` a property's whole list. One call, not tried again: read the newest list before trying."""
+        return defining.replace_options(self._asker, kind, name, options)
+
+    def create_property(self, new: NewProperty, kind: str = "contacts") -> bool:
+        """Create a property; False where its name is taken. One call, not tried again."""
+        return defining.create_property(self._asker, kind, new)
+
+    def archive_property(self, name: str, kind: str = "contacts") -> bool:
+        """Archive a property; False where there is none. One call, not tried again."""
+        return defining.archive_property(self._asker, kind, name)
+
+    def property_groups(self, kind: str = "contacts") -> frozenset[str]:
+        """Internal names of the property groups. One call."""
+        return defining.property_groups(self._asker, kind)
+
+    def create_property_group(self, name: str, label: str, kind: str = "contacts") -> bool:
+        """Create a property group; False where it is there. One call, not tried again."""
+        return defining.create_property_group(self._asker, kind, name, label)
+
+    def lacks_to_define(self, kind: str = "contacts") -> tuple[str, ...]:
+        """The scopes the token lacks for changing definitions. One call, which creates nothing."""
+        return defining.missing_scopes(self._asker, kind)
+
     def owners(self) -> tuple[Owner, ...]:
         """All owners, archived ones included. Two calls for up to 100 of each."""
         return reading.owners(self._asker)
@@ -131,9 +161,9 @@ class Gateway:
         """How many contacts the search index counts. One search."""
         return searching.count_contacts(self._asker)
 
-    def count_having(self, name: str, value: str) -> int:
-        """How many contacts have a value of a property, by the search index. One search."""
-        return searching.count_having(self._asker, name, value)
+    def count_having(self, name: str, value: str | None = None, kind: str = "contacts") -> int:
+        """How many records have a value of a property (None: any value), by the search index. One search."""
+        return searching.count_having(self._asker, name, value, kind)
 
     def all_contacts(self, properties: Sequence[str], history: Sequence[str] = ()) -> Iterator[list[Contact]]:
         """Every contact once, page by page, in no order: ⌈N/100⌉ calls (⌈N/50⌉ with history) and a few.

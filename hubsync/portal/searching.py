@@ -33,10 +33,13 @@ def count_contacts(asker: Asker) -> int:
     return _search(asker, "contacts", [], limit=1, decode=decoding.total)
 
 
-def count_having(asker: Asker, name: str, value: str) -> int:
-    """How many contacts have `value` of the property `name`. Options are compared with their case."""
-    filters = [_filter(name, "EQ", value)]
-    return _search(asker, "contacts", filters, limit=1, decode=decoding.total)
+def count_having(asker: Asker, name: str, value: str | None = None, kind: str = "contacts") -> int:
+    """How many records of `kind` have `value` of the property `name`, or any where that is None.
+
+    Options are compared with their case.
+    """
+    filters = [_filter(name, "EQ", value) if value is not None else {"propertyName": name, "operator": "HAS_PROPERTY"}]
+    return _search(asker, kind, filters, limit=1, decode=decoding.total)
 
 
 @dataclass(frozen=True, slots=True)

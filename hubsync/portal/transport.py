@@ -119,6 +119,8 @@ class Transport:
         self.search = client.crm.objects.search_api
         self.associations = client.crm.associations.v4.batch_api
         self.properties = client.crm.properties.core_api
+        self.property_batches = client.crm.properties.batch_api
+        self.property_groups = client.crm.properties.groups_api
         self.owners = client.crm.owners.owners_api
         self.pipelines = client.crm.pipelines.pipelines_api
 

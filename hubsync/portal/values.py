@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from hubsync.policy.contact import Contact
 
@@ -51,6 +51,34 @@ class PropertyDefinition:
     read_only: bool = False
     calculated: bool = False
     hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A property's definition as it is now, for changing it. `options` are HubSpot's JSON, whole and in its order.
+
+    `fixed_options`: HubSpot lets nobody change the options (`modificationMetadata.readOnlyOptions`).
+    """
+
+    name: str
+    label: str
+    type: str
+    description: str
+    options: tuple[Mapping[str, Any], ...]
+    fixed_options: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewProperty:
+    """A property to be created. `options` are (internal value, label), in order; the group must be there."""
+
+    name: str
+    label: str
+    type: str
+    field_type: str
+    group: str
+    description: str = ""
+    options: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
