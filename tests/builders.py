@@ -40,7 +40,7 @@ WRITERS = {
 }
 DEAL_STAGES = {"open": "appointmentscheduled", "won": "closedwon", "lost": "closedlost"}
 
-Past = tuple[str, datetime, str] | tuple[str, datetime]
+Past = tuple[Any, ...]
 """One entry of a history: policy key ("none" for empty), moment, writer kind (automation where left out)."""
 
 

@@ -67,10 +67,13 @@ def outcome(deal: Deal, terms: DealTerms) -> str:
 
 
 def reached(deal: Deal, kind: str, terms: DealTerms) -> datetime:
-    """Since when the deal is in this outcome without a break: the oldest visit of the newest run of such stages."""
+    """Since when the deal is in this outcome without a break: the oldest visit of the newest run of such stages.
+
+    A step it once passed and the pipelines no longer list was an open one.
+    """
     since: datetime | None = None
     for visit in deal.stage_history:
-        if terms.stages.get(visit.stage, kind) != kind:
+        if since is not None and terms.stages.get(visit.stage, OPEN) != kind:
             break
         since = visit.at
     return since or instant_or_none(deal.properties.get("createdate")) or EPOCH

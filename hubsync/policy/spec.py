@@ -6,9 +6,9 @@ Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Text = str
 Conditions = dict[str, dict[str, Any]]
@@ -91,12 +91,23 @@ class PropertySpec(Spec):
     options: list[Text] = []
 
 
+def _share(text: str) -> str:
+    number = text.removesuffix("%").strip()
+    try:
+        known = text.endswith("%") and 0 <= float(number) <= 100
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("must be a share such as 10%")
+    return text
+
+
 class GuardSpec(Spec):
     """When a one-shot run stops before its first write (design 5 "Guard")."""
 
-    share: Text = "10%"
-    at_least: int = 20
-    tasks: int = 200
+    share: Annotated[Text, AfterValidator(_share)] = "10%"
+    at_least: int = Field(default=20, ge=0)
+    tasks: int = Field(default=200, ge=0)
 
 
 class BacklogSpec(Spec):

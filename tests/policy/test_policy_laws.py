@@ -153,7 +153,7 @@ def reordered(seed: int) -> Policy:
     def mixed(items: list[Any]) -> list[Any]:
         return items[::-1] if seed == 0 else items[seed:] + items[:seed]
 
-    rules = {n: f.model_copy(update={"rules": mixed(f.rules)}) for n, f in reversed(files.rules.items())}
+    rules = {n: f.model_copy(update={"rules": mixed(f.rules)}) for n, f in reversed(tuple(files.rules.items()))}
     matrix = files.matrix.model_copy(update={"matrix": mixed(files.matrix.matrix)})
     return LoadedRules(loaded.folder, RuleSet(files.portal, matrix, rules, "mixed"), loaded.documents).compile()
 
