@@ -1,4 +1,4 @@
-"""One sync settles everything and a second plans nothing: for a portal full of stories, and for every cell of the matrix."""
+"""One sync settles everything and a second plans nothing: in portals full of stories, in every cell of the matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which contacts a run looks at: all, some, what changed since the last completed run, and those whose time has come."""
+"""Which contacts a run looks at: all, some, what changed since the last completed run, and what has fallen due."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def by_contact(outcome: Outcome) -> dict[str, str]:
 
 def assert_written_once(desk: Desk) -> None:
     """Each property of each contact was effectively written once at most, and no contact has two open tasks."""
-    assert {n for n in Counter((w.id, w.property) for w in desk.written()).values()} <= {1}
+    assert set(Counter((w.id, w.property) for w in desk.written()).values()) <= {1}
     assert all(len(desk.tasks(contact)) <= 1 for contact in desk.portal.contacts())
 
 
@@ -122,7 +122,7 @@ def test_a_contact_that_moved_on_between_plan_and_write_is_decided_on_anew(
     assert (desk.status(contact), outcome.tally.changes) == ("RECYCLED", [])
 
 
-# Values that HubSpot refuses or keeps -----------------------------------------------------------------------------------
+# Values that HubSpot refuses or keeps ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heeds_traces", [True, False], ids=["207 by trace id", "400 for the whole batch"])
@@ -198,7 +198,7 @@ def test_a_task_that_hubspot_refuses_stops_no_other_task(desk: Desk) -> None:
     assert not landed(outcome)
 
 
-# A bad network -----------------------------------------------------------------------------------------------------------
+# A bad network --------------------------------------------------------------------------------------------------------
 
 TROUBLE = ["rate_limited", "error_json", "error_html", "drop_before", "locked"]
 TROUBLE_AFTER_THE_EFFECT = ["drop_after", "error_after", "html_ok", "truncated", "shortened"]
