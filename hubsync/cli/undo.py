@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,11 @@ from hubsync.cli.context import invocation
 from hubsync.cli.options import Format, FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
-from hubsync.cli.sync import readable
-from hubsync.sync.guard import limits_of
+from hubsync.cli.setup import undo_report_of
+from hubsync.cli.sync import Stopped, readable
+from hubsync.sync.guard import Limits, limits_of
 from hubsync.sync.taking_back import Change, TaskBack, Undoing
+from hubsync.sync.taking_setup_back import is_setup, plan_setup_undo, write_setup_undo
 from hubsync.sync.undo import plan_undo, write_undo
 
 COLUMNS = (
@@ -56,12 +59,12 @@ def undo(
     """
     writes = write or invocation(context).settings().write
     with workbench(context, database="needed") as bench:
+        if is_setup(bench.written, bench.portal.id, run):
+            return _undo_setup(bench, run, writes, form, out)
         if writes:
             limits = limits_of(bench.rules.files.portal.guard, allow_changes)
             with progress("Taking back", verbose=invocation(context).verbose) as bar:
-                undoing = write_undo(
-                    bench.session, bench.written, run, limits, allow_backward=allow_backward, advance=bar.advance
-                )
+                undoing = _write(bench, run, limits, allow_backward, bar.advance)
         else:
             undoing = plan_undo(bench.session, bench.written, run, allow_backward=allow_backward)
         emit(report_of(bench, undoing, writes, rows_alone=_is_csv(form, out)), form=form, out=out)
@@ -69,6 +72,21 @@ def undo(
             more = " --allow-backward" if allow_backward else ""
             typer.echo(f"Nothing was written. To do this: hubsync undo {run}{more} --write")
     return 0 if undoing.whole else 1
+
+
+def _undo_setup(bench: Workbench, run: int, writes: bool, form: Format | None, out: Path | None) -> int:
+    """A setup changed no contact: what it added to the portal's definitions is taken back, while unused."""
+    act = write_setup_undo if writes else plan_setup_undo
+    undoing = act(bench.session, bench.written, run)
+    emit(undo_report_of(bench, undoing, writes), form=form, out=out)
+    return 0 if undoing.whole else 1
+
+
+def _write(bench: Workbench, run: int, limits: Limits, allow_backward: bool, advance: Callable[[int], None]) -> Undoing:
+    try:
+        return write_undo(bench.session, bench.written, run, limits, allow_backward=allow_backward, advance=advance)
+    except KeyboardInterrupt as stop:
+        raise Stopped(str(stop) or "Stopped. Nothing was written.") from stop
 
 
 def report_of(bench: Workbench, undoing: Undoing, writes: bool, *, rows_alone: bool = False) -> Report:

@@ -58,6 +58,7 @@ def write_undo(
     """Undo a run. Raises SettingsError for one that can't be, UnsafePlan before the first write where it is too large.
 
     Raises StoreError where another run is writing to the portal. Nothing to do makes no run.
+    A KeyboardInterrupt passes through with a text that says how far it came; the next undo of the run goes on there.
     """
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync undo --write") as lease:
@@ -76,13 +77,21 @@ def write_undo(
         try:
             _Undoer(session, store, lease, undone, started, allow_backward).run(advance)
             state = "done"
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             state = "interrupted"
-            raise
+            raise KeyboardInterrupt(_how_far(undone)) from stop
         finally:
             with lease.transaction():
                 store.finish_run(portal, run, state, _counts(undone), session.portal_now())
     return undone
+
+
+def _how_far(undone: Undoing) -> str:
+    back, run = sum(c.state == "applied" for c in undone.changes), undone.undoes.id
+    return (
+        f"Stopped in run {undone.run}: of run {run}, {back:,} of {len(undone.changes):,} changes looked at are back. "
+        f"What was under way is in the ledger; hubsync undo {run} --write goes on."
+    )
 
 
 def _in_scope(store: Store, portal: int, undoes: Run) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hubsync.cli.main import run
+from hubsync.portal.gateway import Gateway
 from hubsync.sandbox import acts
 from tests.sync.desk import MQL, SQL, STAGE, STATUS, Desk, ago
 
@@ -146,3 +147,24 @@ def test_what_hubspot_refuses_ends_with_1(cli_desk: Desk, two_runs: tuple[str, s
     assert code == 1
     [refused] = [c for c in told["changes"] if c["contact"] == qualified]
     assert (refused["state"], refused["why"]) == ("refused", 'the portal no longer has the option "lead"')
+
+
+def test_ctrl_c_says_how_far_it_came_and_the_next_undo_goes_on(
+    cli_desk: Desk, two_runs: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, mql = two_runs
+    with monkeypatch.context() as patch:
+        patch.setattr(Gateway, "delete_tasks", lambda *_: interrupted())
+        assert run(["undo", "1", "--write"]) == 130
+    assert capsys.readouterr().err == (
+        "Stopped in run 2: of run 1, 1 of 2 changes looked at are back. "
+        "What was under way is in the ledger; hubsync undo 1 --write goes on.\n"
+    )
+    assert cli_desk.store.run(62515, 2).state == "interrupted"  # type: ignore[union-attr]
+    assert len(cli_desk.tasks(mql)) == 1
+    run(["undo", "1", "--write"])
+    assert cli_desk.tasks(mql) == []
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
