@@ -130,7 +130,11 @@ def _of_the_past(portal: BoundPortal, told: Explained, row: Write) -> str:
         lines.append(f"Written by run {row.run}{when}, and taken back since ({row.note}); that cause stays spent.")
     else:
         lines.append(f"Written by run {row.run}{when}. hubsync undo {row.run} takes the run back.")
-    lines.append("Whoever chooses another value from now on is left alone: this cause has fired.")
+    rule = portal.policy.rule(row.rule)
+    if rule is not None and rule.hard:
+        lines.append("A hard correction: it is made again, once in 7 days, whoever changes it back.")
+    else:
+        lines.append("Whoever chooses another value from now on is left alone: this cause has fired.")
     return "\n  ".join(lines)
 
 

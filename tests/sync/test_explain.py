@@ -133,6 +133,15 @@ def test_the_story_of_a_change_that_was_made(desk: Desk) -> None:
     ]
 
 
+def test_the_story_of_a_hard_correction_promises_nobody_to_be_left_alone(desk: Desk) -> None:
+    contact = desk.lead("IN_PROGRESS", SQL, at=ago(days=20))
+    desk.sets(contact, STATUS, "NEW", at=ago(days=2))
+    desk.sync()
+    lines = story(desk.session(), contact).splitlines()
+    assert lines[0] == f"Contact {contact}: Lead status New → In Progress (C1)."
+    assert lines[-1] == "  A hard correction: it is made again, once in 7 days, whoever changes it back."
+
+
 def test_the_story_of_a_change_to_come(desk: Desk, mailed: str) -> None:
     lines = story(desk.session(), mailed).splitlines()
     assert lines[0] == f"Contact {mailed}: Lead status New → Attempted to Contact (A3)."
