@@ -13,6 +13,7 @@ from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause
 from hubsync.policy.conditions import Condition
 from hubsync.policy.contact import Contact
+from hubsync.policy.gates import Overruled, overruled
 from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import Missing, View
@@ -94,4 +95,14 @@ def _hindered(rule: Rule, view: View, horizon: Horizon, managed: bool, cause: Ca
         return f"its cause of {shown(cause.at)} lies before {since}: backlog"
     if rule.mode != "auto":
         return f"its mode is {rule.mode}"
-    return ""
+    return _later_choice(rule, view, cause)
+
+
+def _later_choice(rule: Rule, view: View, cause: Cause) -> str:
+    """What was chosen after the cause, if that keeps everything the rule would set from being written."""
+    choices = [overruled(view, rule, action.property, cause) for action in rule.sets]
+    found = [choice for choice in choices if isinstance(choice, Overruled)]
+    if not choices or len(found) < len(choices):
+        return ""
+    last = max(found, key=lambda choice: choice.at)
+    return f"its cause of {shown(cause.at)} is older than a later choice: {last.how} at {shown(last.at)}"
