@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubsync.cli.context import invocation
+from hubsync.cli.output import as_text
 from hubsync.errors import SettingsError
 from hubsync.settings import default_env_example, default_rules
+
+if TYPE_CHECKING:
+    from hubsync.sync.drafting import Draft
+
+FILE = "portal.yaml"
 
 
 class OpenMeans(StrEnum):
@@ -42,34 +51,86 @@ def init(
         typer.Option("--open-means", help="What this portal uses HubSpot's Lead status Open for."),
     ] = None,
     from_portal: Annotated[
-        bool, typer.Option("--from-portal", help="Draft portal.yaml from the portal. (not in this version)")
+        bool,
+        typer.Option("--from-portal", help="Draft portal.yaml from the options, pipelines, owners and writers in use."),
     ] = False,
 ) -> int:
-    """Copy rules and .env into a folder, for editing. Overwrites nothing."""
-    del context
-    if from_portal:
-        raise SettingsError("--from-portal: this version can't draft portal.yaml yet; leave the option out.")
+    """Copy rules and .env into a folder, for editing. Overwrites nothing, and writes nothing to the portal."""
     rules = folder / "rules"
     taken = [path for path in (rules, folder / ".env") if path.exists()]
     if taken:
         raise SettingsError(f"{', '.join(map(str, taken))} is there already. Nothing was written; name another folder.")
-    meaning = open_means if open_means is not None else _asked()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(default_rules(), rules, ignore=shutil.ignore_patterns("__pycache__", "packs"))
-        text = default_env_example().read_text(encoding="utf-8")
-        env = folder / ".env"
-        env.touch(mode=0o600)  # it will hold a token
-        env.write_text(text.replace("HUBSYNC_RULES=\n", "HUBSYNC_RULES=rules\n"), encoding="utf-8")
-        if meaning is not OpenMeans.UNUSED:
-            _map_open(rules / "portal.yaml", meaning)
-    except OSError as error:
-        raise SettingsError(f"{folder}: it can't be written ({error.strerror or error}).") from error
+    with tempfile.TemporaryDirectory(prefix="hubsync-init-") as place:
+        made = Path(place) / "rules"
+        shutil.copytree(default_rules(), made, ignore=shutil.ignore_patterns("__pycache__", "packs"))
+        drafted = _draft_into(context, made, open_means) if from_portal else None
+        if drafted is None:
+            meaning = open_means if open_means is not None else _asked()
+            if meaning is not OpenMeans.UNUSED:
+                _map_open(made / FILE, meaning)
+        _put(made, folder)
     typer.echo(f"Wrote {rules} and {folder / '.env'}.")
+    if drafted is not None:
+        _tell(drafted, rules)
     typer.echo(
         "Next: put your access token into .env, then, in that folder: hubsync check, hubsync audit, hubsync sync."
     )
     return 0
+
+
+def _put(rules: Path, folder: Path) -> None:
+    """Rules and .env into their place."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(rules, folder / "rules")
+        text = default_env_example().read_text(encoding="utf-8")
+        env = folder / ".env"
+        env.touch(mode=0o600)  # it will hold a token
+        env.write_text(text.replace("HUBSYNC_RULES=\n", "HUBSYNC_RULES=rules\n"), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{folder}: it can't be written ({error.strerror or error}).") from error
+
+
+def _draft_into(context: typer.Context, rules: Path, open_means: OpenMeans | None) -> Draft:
+    """Draft portal.yaml of a folder that is a copy of hubsync's own rules, and load all of it to see that it holds."""
+    from hubsync.portal.gateway import Gateway
+    from hubsync.rulefiles.load import load_rules
+    from hubsync.sync.binding import bind
+    from hubsync.sync.drafting import draft, open_needs_an_answer, verify
+    from hubsync.sync.surveying import survey
+
+    given = invocation(context)
+    settings = given.settings()
+    loaded = load_rules(rules)
+    with Gateway(settings.api_url, settings.token_provider(), api_version=settings.api_version) as gateway:
+        portal = bind(gateway, loaded)
+        if given.portal is not None and given.portal != portal.id:
+            raise SettingsError(f"--portal {given.portal}: the access token belongs to portal {portal.id}.")
+        meaning = open_means
+        if meaning is None and open_needs_an_answer(portal):
+            meaning = _asked()
+        found = survey(gateway, portal)
+    path = rules / FILE
+    text = path.read_text(encoding="utf-8")
+    like = meaning.value if meaning not in {None, OpenMeans.UNUSED} else None
+    made = draft(text, loaded.files.portal, found, datetime.now(UTC).date(), like)
+    path.write_text(made.text, encoding="utf-8")
+    verify(made, load_rules(rules), portal)
+    return made
+
+
+def _tell(made: Draft, rules: Path) -> None:
+    """What of the draft somebody should look at."""
+    for title, lines in (
+        ("Guessed, please check", made.guessed),
+        ("Left alone until you say what they are like", made.unsure),
+        ("Not in the portal", made.lacking),
+    ):
+        if lines:
+            typer.echo(f"{title}: {', '.join(map(as_text, lines))}.")
+    if any(line.startswith("Lead status") for line in made.lacking):
+        typer.echo("`hubsync setup` shows which options and properties it would add; nothing is added without --write.")
+    typer.echo(f"Read {rules / FILE} through: it is a draft.")
 
 
 def _asked() -> OpenMeans:
