@@ -75,7 +75,7 @@ def draft_teams(page: Page, portal: BoundPortal) -> None:
 
 
 def _named(kind: str, seen_as: list[Seen]) -> str:
-    """The workflows or forms behind a source; who the people are is nobody's business here."""
+    """The workflows or forms behind a source."""
     labels = [aside(seen.label) for seen in seen_as if seen.label] if kind in {"automation", "form"} else []
     return f" ({', '.join(dict.fromkeys(labels[:NAMED_AT_MOST]))})" if labels else ""
 

@@ -129,8 +129,8 @@ class _Statuses:
                 unsure += self._custom(option, guesses[option.value])
         if unsure:
             head = [
-                "  # What these options of your portal mean isn't clear, so that hubsync leaves contacts with them alone.",
-                "  # To have one managed, take the comment signs off and say under like: which status it behaves like.",
+                "  # What these options of your portal mean isn't clear: hubsync leaves contacts with them alone. To",
+                "  # have one managed, take the comment signs off and say under like: which status it behaves like.",
             ]
             self.page.put_behind(("statuses", next(reversed(self.spec.statuses))), head + unsure)
 

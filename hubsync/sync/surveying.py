@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from hubsync.policy.timeline import PERSON
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.gateway import Gateway
 from hubsync.sync.binding import BoundPortal
@@ -48,7 +49,8 @@ def survey(gateway: Gateway, portal: BoundPortal) -> Survey:
     for one in count_writers(contacts, portal.policy):
         source, _, number = one.source.partition(":")
         named = one.source if source in {"INTEGRATION", "WORKFLOWS"} and number else source
-        counts[named, one.label if named != source else "", one.kind] += one.entries
+        # Who the people are is nobody's business here.
+        counts[named, "" if one.kind == PERSON else one.label, one.kind] += one.entries
     return Survey(
         portal,
         deals={p.id: gateway.count_having("pipeline", p.id, "deals") for p in portal.pipelines},
