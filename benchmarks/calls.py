@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, nargs="+", default=[1_000, 5_000, 20_000], help="sizes of full audits")
     parser.add_argument("--each", type=int, default=1_050, help="contacts that need a fact, a correction or a task")
-    parser.add_argument("--seeded", type=int, default=2_000, help="leads of the portal where all occur")
+    parser.add_argument("--seeded", type=int, default=1_000, help="leads of the portal where all occur")
     parser.add_argument("--latency", type=float, default=0.1, help="of the audits' portals, in seconds")
     parser.add_argument("--allowance", type=int, default=190, help="of the audits' portals, calls in ten seconds")
     args = parser.parse_args()

@@ -1,0 +1,104 @@
+"""Each script under benchmarks/ runs, on a tiny portal, and prints one line of JSON that says what it should.
+
+What is counted is asserted; what is timed is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCHMARKS = ROOT / "benchmarks"
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run() -> Run:
+    """`run("pull", "--contacts", 300)`: the JSON that a script prints as its only line."""
+
+    def run(name: str, *options: object) -> Any:
+        command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *map(str, options)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        (line,) = ended.stdout.splitlines()
+        return json.loads(line)
+
+    return run
+
+
+def test_one_sync_settles_seeded_leads_and_every_cell_of_the_matrix(run: Run) -> None:
+    result = run("convergence", "--contacts", 120, "--deals", "none", "open")
+    assert result["matrix"]["cells"] == 8 * 13
+    for part in result.values():
+        assert part["changes"]["applied"] > 0
+        assert {name: part[name] for name in part if name.startswith("left_")} == {
+            "left_changes": 0,
+            "left_tasks": 0,
+            "left_by_rule": {},
+            "left_conflicts": 0,
+        }
+        assert part["writes_of_second_sync"] == 0
+
+
+def test_calls_are_those_of_the_formulae(run: Run) -> None:
+    result = run("calls", "--contacts", 150, 420, "--each", 130, "--seeded", 150, "--latency", 0)
+    assert [part["pages"] for part in result["audit"]] == [2, 5]
+    assert [part["constant"] for part in result["audit"]] == [6, 6]
+    assert [part["history_over"] for part in result["dear_facts"].values()] == [0, 0, 0]
+    assert result["dear_facts"]["deals"]["calls"]["/deals/batch/read"] == 3
+    assert result["dear_facts"]["engagements"]["calls"]["/emails/batch/read"] == 2
+    assert (result["corrections"]["rereads"], result["corrections"]["writes"]) == (3, 2)
+    assert (result["tasks"]["tasks"], result["tasks"]["creates"]) == (130, 2)
+    for name in ("corrections", "tasks", "seeded"):
+        over = {key: value for key, value in result[name].items() if key.endswith("_over")}
+        assert over == {"rereads_over": 0, "writes_over": 0, "creates_over": 0}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the script reads /proc")
+def test_memory_is_noted_at_every_quarter_of_an_audit(run: Run) -> None:
+    result = run("memory", "--contacts", 300)
+    assert result["contacts"] == 300
+    assert result["calls"] >= 3
+    assert list(result["rss_at"]) == ["25%", "50%", "75%", "100%"]
+    assert 10 < result["rss_peak"] < 300
+
+
+def test_help_is_held_against_a_python_that_does_nothing(run: Run) -> None:
+    result = run("help", "--runs", 2)
+    assert result["runs"] == 2
+    assert result["ratio"] > 1
+
+
+def test_a_pull_counts_contacts_and_history_entries(run: Run) -> None:
+    result = run("pull", "--contacts", 300, "--times", 1)
+    assert result["contacts"] == 300
+    assert result["history_entries"] > 2 * 300
+
+
+def test_the_allowance_is_used_without_a_refusal(run: Run) -> None:
+    result = run("allowance", "--contacts", 300, "--latency", 0)
+    assert (result["contacts"], result["calls_needed"], result["received_429"]) == (300, 3, 0)
+
+
+def test_decisions_are_counted(run: Run) -> None:
+    result = run("decide", "--contacts", 300, "--times", 1)
+    assert result["contacts"] == 300
+    assert result["decisions"] >= 300
+
+
+def test_every_script_is_tested_here_and_named_in_the_readme() -> None:
+    scripts = {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()}
+    told = (BENCHMARKS / "README.md").read_text()
+    tested = Path(__file__).read_text()
+    assert sorted(name for name in scripts if f"`{name}.py" not in told) == []
+    assert sorted(name for name in scripts if f'run("{name}"' not in tested) == []
