@@ -1,0 +1,294 @@
+"""hubsync against the reference model (reference.py), over random lives of one contact.
+
+A life is a sequence of what people, workflows and other apps do, time that passes, syncs and undos. After each sync the
+portal must show what the model says, a second sync must find nothing to do, and what the playbook promises of every
+write is looked up in the portal's history and in the ledger. The lives are the same on every run; MODEL_LIVES=N tries
+N others, MODEL_SEED=N chooses which.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, note, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from hubsync.sandbox import acts
+from hubsync.sandbox.times import from_ms
+from hubsync.store.database import open_store
+from hubsync.sync.undo import write_undo
+from tests.model.reference import OPEN, STAGES, WON, Deal, Entry, Model
+from tests.sync.desk import GENEROUS, LONG_AGO, NOW, STAGE, STATUS, Desk, acted
+
+LIVES = int(os.environ.get("MODEL_LIVES", "0"))
+SEED = int(os.environ.get("MODEL_SEED", "1"))
+BREATH = timedelta(seconds=47)
+"""Passes before everything that happens, so that no two causes have the same moment."""
+PAUSES = (timedelta(0), timedelta(minutes=4, seconds=1), timedelta(minutes=21), timedelta(hours=5), timedelta(days=1, minutes=1), timedelta(days=8, hours=3))
+STATUS_VALUES = {
+    "": "", "new": "NEW", "attempting": "ATTEMPTED_TO_CONTACT", "connected": "CONNECTED", "working": "IN_PROGRESS",
+    "qualified": "QUALIFIED", "unqualified": "UNQUALIFIED", "converted": "OPEN_DEAL", "nurture": "NURTURE",
+    "bad_timing": "BAD_TIMING", "disqualified": "DISQUALIFIED", "recycled": "RECYCLED", "customer": "CUSTOMER",
+}  # fmt: skip
+STAGE_VALUES = {s: s for s in STAGES} | {"mql": "marketingqualifiedlead", "sql": "salesqualifiedlead"}
+NAMES = {"status": STATUS, "stage": STAGE, "review": "hubsync_review_date", "reason": "hubsync_reason"}
+REASONS = {"budget": "No budget this year", "competitor": "Went with a competitor", "wrong_fit": "Not a fit for them"}
+statuses, stages = st.sampled_from(tuple(STATUS_VALUES)), st.sampled_from(STAGES)
+origins = st.sampled_from(("person", "form", "import", "integration"))
+HARD = frozenset(("converted_is_locked",))
+
+
+def value_of(prop: str, key: str) -> str:
+    return (STATUS_VALUES if prop == "status" else STAGE_VALUES)[key]
+
+
+class Lives(RuleBasedStateMachine):
+    """One contact, its portal, hubsync, and the model beside them."""
+
+    desk: Desk
+    template: Path
+
+    @initialize(
+        stage=stages, status=statuses, by=origins, owner=st.booleans(), pinned=st.booleans(), portal_moves=st.booleans()
+    )
+    def comes_into_being(self, stage: str, status: str, by: str, owner: bool, pinned: bool, portal_moves: bool) -> None:
+        desk = self.desk
+        desk.clock.set(NOW)
+        switches = desk.portal.switches
+        switches.deal_created_sets_opportunity = switches.deal_won_sets_customer = portal_moves
+        self.folder = Path(tempfile.mkdtemp())
+        shutil.copy(self.template, self.folder / "life.db")
+        desk.store = open_store(f"sqlite:///{self.folder / 'life.db'}", base=self.folder)
+        desk.effective_since = LONG_AGO if pinned else None
+        given = {STAGE: value_of("stage", stage), STATUS: value_of("status", status), "hubspot_owner_id": desk.rep * owner}
+        self.contact = acts.create_contact(
+            desk.portal, {k: v for k, v in given.items() if v}, source=by, user=desk.rep, at=NOW  # type: ignore[arg-type]
+        )
+        zone = ZoneInfo(desk.portal.time_zone)
+        self.model = Model(NOW, by, zone, LONG_AGO if pinned else None, owner)
+        for prop, key in (("stage", stage), ("status", status)):
+            if key:
+                self.model.history[prop].append(Entry(key, NOW, by))
+        self.last_run = 0
+        self.synced = False
+        self.deals: list[str] = []
+
+    # Time and people ---------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """A moment later."""
+        return self.desk.later(seconds=BREATH.total_seconds())
+
+    @rule(pause=st.sampled_from(PAUSES))
+    def time_passes(self, pause: timedelta) -> None:
+        self.desk.clock.advance(pause)
+
+    @rule(status=statuses)
+    def a_person_sets_the_status(self, status: str) -> None:
+        self.sets("status", status, "person")
+
+    @rule(status=statuses, by=st.sampled_from(("workflow", "import", "integration")))
+    def something_sets_the_status(self, status: str, by: str) -> None:
+        self.sets("status", status, by)
+
+    @rule(stage=stages)
+    def a_person_sets_the_stage(self, stage: str) -> None:
+        self.sets("stage", stage, "person")
+
+    @rule(stage=stages, by=st.sampled_from(("workflow", "import", "integration")))
+    def something_sets_the_stage(self, stage: str, by: str) -> None:
+        self.sets("stage", stage, by)
+
+    @rule(stage=st.sampled_from(STAGES[1:]), by=st.sampled_from(("workflow", "integration", "person")))
+    def the_stage_is_cleared_and_set(self, stage: str, by: str) -> None:
+        self.sets("stage", "", by)
+        self.desk.clock.advance(timedelta(seconds=1) - BREATH)
+        self.sets("stage", stage, by)
+
+    @rule(status=st.sampled_from(tuple(STATUS_VALUES)[1:]), by=st.sampled_from(("workflow", "integration", "person")))
+    def the_status_is_cleared_and_set(self, status: str, by: str) -> None:
+        self.sets("status", "", by)
+        self.desk.clock.advance(timedelta(seconds=1) - BREATH)
+        self.sets("status", status, by)
+
+    def sets(self, prop: str, key: str, by: str) -> None:
+        at = self.now()
+        portal, name, value = self.desk.portal, NAMES[prop], value_of(prop, key)
+        if by == "person":
+            acts.person_sets(portal, self.contact, name, value, self.desk.rep, at=at)
+        elif by == "workflow":
+            acts.workflow_sets(portal, self.contact, name, value, at=at)
+        elif by == "import":
+            acts.import_sets(portal, self.contact, name, value, at=at)
+        else:
+            acts.integration_sets(portal, self.contact, name, value, at=at)
+        model = self.model
+        backward = prop == "stage" and key and STAGES.index(key) < STAGES.index(model.value("stage"))
+        if key != model.value(prop) and not (backward and by != "person"):
+            model.history[prop].append(Entry(key, at, by))
+
+    @rule(how=st.sampled_from(("mail", "sequence", "call", "message")))
+    def a_rep_reaches_out(self, how: str) -> None:
+        at, portal, contact, rep = self.now(), self.desk.portal, self.contact, self.desk.rep
+        match how:
+            case "call":
+                acts.rep_calls(portal, contact, rep, at=at)
+            case "message":
+                acts.rep_messages(portal, contact, rep, "WHATS_APP", at=at)
+            case _:
+                acts.rep_sends_email(portal, contact, rep, by_sequence=how == "sequence", at=at)
+        self.model.outreach.append(at)
+
+    @rule(given=st.booleans())
+    def the_owner_changes(self, given: bool) -> None:
+        acts.assign_owner(self.desk.portal, self.contact, self.desk.rep if given else "", self.desk.rep, at=self.now())
+        self.model.owner = given
+
+    @rule(held=st.booleans())
+    def a_person_says_hands_off(self, held: bool) -> None:
+        value = "true" if held else ""
+        acts.person_sets(self.desk.portal, self.contact, "hubsync_hold", value, self.desk.rep, at=self.now())
+        self.model.hold = held
+
+    # Deals -------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: len(self.deals) < 3)
+    @rule()
+    def a_deal_is_opened(self) -> None:
+        at = self.now()
+        self.deals.append(acts.create_deal(self.desk.portal, self.contact, owner=self.desk.rep, at=at))
+        self.model.deals.append(Deal(len(self.deals), at, OPEN, at))
+        self.portal_moves("opportunity", at)
+
+    @precondition(lambda self: self.model.deals_in(OPEN))
+    @rule(which=st.integers(0, 2))
+    def a_deal_is_won(self, which: int) -> None:
+        at, deal = self.now(), self.open_deal(which)
+        acts.win_deal(self.desk.portal, self.deals[deal.number - 1], at=at)
+        deal.state, deal.at = WON, at
+        self.portal_moves("customer", at)
+
+    @precondition(lambda self: self.model.deals_in(OPEN))
+    @rule(which=st.integers(0, 2), reason=st.sampled_from(tuple(REASONS)))
+    def a_deal_is_lost(self, which: int, reason: str) -> None:
+        at, deal = self.now(), self.open_deal(which)
+        acts.lose_deal(self.desk.portal, self.deals[deal.number - 1], REASONS[reason], at=at)
+        deal.state, deal.at = reason, at
+
+    def open_deal(self, which: int) -> Deal:
+        found = self.model.deals_in(OPEN)
+        return found[which % len(found)]
+
+    def portal_moves(self, stage: str, at: datetime) -> None:
+        """HubSpot's own deal sync, where the portal has it on: forward only."""
+        if self.desk.portal.switches.deal_created_sets_opportunity and not self.model.at_or_beyond(stage):
+            self.model.history["stage"].append(Entry(stage, at, "automation"))
+
+    # hubsync -----------------------------------------------------------------------------------------------------
+
+    @rule()
+    def sync(self) -> None:
+        now = self.now()
+        outcome = self.desk.sync()
+        assert outcome.run is not None
+        self.last_run = outcome.run
+        self.model.sync(now, outcome.run)
+        self.synced = True
+        note(f"   {[(c['rule'], c['to'], c['state']) for c in outcome.tally.changes]}, {outcome.tally.tasks}")
+
+    @precondition(lambda self: self.last_run)
+    @rule(allow_backward=st.booleans())
+    def undo(self, allow_backward: bool) -> None:
+        self.now()
+        undone = write_undo(self.desk.session(), self.desk.store, self.last_run, GENEROUS, allow_backward=allow_backward)
+        self.model.undo(self.last_run, allow_backward=allow_backward)
+        note(f"   {[(c.write.target, c.state, c.why) for c in undone.changes]}")
+        self.agree()
+
+    @invariant()
+    def what_holds_after_a_sync(self) -> None:
+        if self.synced:
+            self.synced = False
+            self.agree()
+            assert acted(self.desk.plan()) == [], "a second sync would write again"
+            self.no_cause_fired_twice()
+            self.no_later_choice_of_a_person_was_overwritten()
+
+    def agree(self) -> None:
+        """The portal shows what the model says."""
+        model, desk = self.model, self.desk
+        expected: dict[str, Any] = {name: self.shown(prop) for prop, name in NAMES.items()}
+        found: dict[str, Any] = {name: desk.value(self.contact, name) or "" for name in NAMES.values()}
+        due = [task.values["hs_timestamp"] for task in desk.tasks(self.contact)]
+        stamp = [f"{model.task.due:%Y-%m-%dT%H:%M:%S}.{model.task.due.microsecond // 1000:03}Z"] if model.task else []
+        assert found | {"tasks": due} == expected | {"tasks": stamp}
+
+    def shown(self, prop: str) -> str:
+        value = self.model.value(prop)
+        return value_of(prop, value) if prop in ("status", "stage") else value
+
+    def no_cause_fired_twice(self) -> None:
+        rows = [r for r in self.desk.ledger(self.contact) if r.state in {"applied", "undone", "overridden"}]
+        keys = Counter((r.rule, r.cause_key, r.target) for r in rows)
+        assert max(keys.values(), default=1) == 1, keys
+        tasks = Counter((r.rule, r.cause_key) for r in rows if r.kind == "task")
+        assert max(tasks.values(), default=1) == 1, tasks
+
+    def no_later_choice_of_a_person_was_overwritten(self) -> None:
+        for row in self.desk.ledger(self.contact):
+            policy_rule = self.desk.bound().policy.rule(row.rule)
+            if row.kind != "set" or row.state != "applied" or (policy_rule and policy_rule.hard):
+                continue
+            assert row.cause_at is not None
+            assert row.answered_at is not None
+            for entry in self.desk.portal.get("contacts", self.contact).entries(row.target):
+                at = from_ms(entry.at)
+                assert entry.source.type != "CRM_UI" or not row.cause_at < at < row.answered_at, (row, entry)
+
+    def teardown(self) -> None:
+        if hasattr(self, "contact"):
+            acts.privacy_delete(self.desk.portal, self.contact)
+            for deal in self.deals:
+                self.desk.portal.purge("deals", deal)
+            self.desk.store.close()
+            shutil.rmtree(self.folder)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[type[Lives]]:
+    """The machine at a desk of its own."""
+    with Desk(tmp_path) as desk:
+        desk.bound()
+        desk.store.close()
+        template = tmp_path / "template.db"
+        shutil.copy(tmp_path / "desk.db", template)
+
+        class AtTheDesk(Lives):
+            pass
+
+        AtTheDesk.desk, AtTheDesk.template = desk, template
+        yield AtTheDesk
+
+
+def test_every_life_ends_where_the_playbook_says(machine: type[Lives]) -> None:
+    print(f"MODEL_LIVES={LIVES or 60} MODEL_SEED={SEED}")
+    chosen = settings(
+        max_examples=LIVES or 60,
+        stateful_step_count=30,
+        deadline=None,
+        database=None,
+        derandomize=not LIVES,
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(seed(SEED)(machine) if LIVES else machine, settings=chosen)
