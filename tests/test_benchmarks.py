@@ -51,7 +51,7 @@ def test_one_sync_settles_seeded_leads_and_every_cell_of_the_matrix(run: Run) ->
 
 
 def test_calls_are_those_of_the_formulae(run: Run) -> None:
-    result = run("calls", "--contacts", 150, 420, "--each", 130, "--seeded", 150, "--latency", 0)
+    result = run("calls", "--contacts", 150, 420, "--each", 130, "--seeded", 1000, "--latency", 0)
     assert [part["pages"] for part in result["audit"]] == [2, 5]
     assert [part["constant"] for part in result["audit"]] == [6, 6]
     assert [part["history_over"] for part in result["dear_facts"].values()] == [0, 0, 0]
