@@ -1,0 +1,95 @@
+"""Causes and their keys: the same however often a contact is read, new when something new happened (design 1, 4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hubsync.policy.causes import CAUSES, combination_entered, ledger_key, once_per_deal, stage_or_opening
+from hubsync.policy.changes import Cause
+from hubsync.policy.contact import Contact
+from hubsync.policy.view import DEALS, HISTORY, Missing, View
+from tests.builders import NOW, a_contact, a_deal, a_mail, ago, done, looked_at, policy
+
+EVERYTHING = a_contact(
+    [("new", ago(9)), ("working", ago(4))],
+    [("lead", ago(9)), ("mql", ago(6))],
+    deals=[a_deal("open", ago(3), id="1"), a_deal("won", ago(2), id="2"), a_deal("lost", ago(1), id="3")],
+    engagements=[a_mail(ago(5))],
+)
+
+
+def cause(kind: str, contact: Contact) -> Any:
+    return CAUSES[kind][0](View(policy(), contact, NOW))
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "id_"),
+    [
+        ("lead_status_entered", ago(4), None),
+        ("lifecycle_stage_entered", ago(6), None),
+        ("first_rep_outreach", ago(5), "m1"),
+        ("deal_opened", ago(3), "1"),
+        ("last_deal_won", ago(2), "2"),
+        ("last_deal_lost", ago(1), "3"),
+    ],
+)
+def test_a_cause_has_its_moment_its_object_and_a_key_that_stays(kind: str, at: object, id_: str | None) -> None:
+    found = cause(kind, EVERYTHING)
+    assert (found.kind, found.at, found.id) == (kind, at, id_)
+    assert found.key.startswith(f"{kind}:")
+    assert cause(kind, replace(EVERYTHING)) == found
+
+
+@pytest.mark.parametrize("kind", ["first_rep_outreach", "deal_opened", "last_deal_won", "last_deal_lost", "churn"])
+def test_what_never_happened_is_no_cause(kind: str) -> None:
+    assert cause(kind, a_contact("new")) is None
+
+
+@pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"churn"}))
+def test_a_cause_that_hangs_on_what_was_not_read_says_so(kind: str) -> None:
+    assert isinstance(cause(kind, replace(EVERYTHING, history=None, deals=None, engagements=None)), Missing)
+
+
+def test_what_hubsync_wrote_has_the_moment_and_key_of_its_cause_in_the_next_look_too() -> None:
+    contact = a_contact("none", "mql", since=ago(3))
+    decision = looked_at(contact)
+    assert cause("lead_status_entered", done(contact, decision)) == decision.tasks[0].cause
+
+
+def test_an_older_mail_that_is_logged_later_is_no_new_cause() -> None:
+    late = replace(EVERYTHING, engagements=(*(EVERYTHING.engagements or ()), a_mail(ago(5.5), id="m0")))
+    assert cause("first_rep_outreach", late).id == "m0"
+    assert cause("first_rep_outreach", late).key == cause("first_rep_outreach", EVERYTHING).key
+
+
+def test_a_deal_opened_again_is_a_new_cause() -> None:
+    again = replace(EVERYTHING, deals=(a_deal("open", ago(0.5), id="1"),))
+    assert cause("deal_opened", again).key != cause("deal_opened", EVERYTHING).key
+
+
+def test_a_cell_fires_for_the_stages_entry_or_the_deals_opening_if_that_is_later() -> None:
+    view = View(policy(), EVERYTHING, NOW)
+    assert [_at(stage_or_opening(opened)(view)) for opened in (False, True)] == [ago(6), ago(3)]
+    assert [_at(combination_entered(opened)(view)) for opened in (False, True)] == [ago(4), ago(3)]
+
+
+def test_once_per_deal_remembers_the_deal_and_not_the_moment() -> None:
+    source = once_per_deal(CAUSES["lead_status_entered"][0])
+    found = source(View(policy(), EVERYTHING, NOW))
+    assert isinstance(found, Cause)
+    assert (found.at, found.key) == (ago(4), "deal:1")
+    unread = replace(EVERYTHING, deals=None)
+    assert source(View(policy(), unread, NOW)) == Missing(DEALS)
+    assert source(View(policy(), replace(EVERYTHING, history=None), NOW)) == Missing(HISTORY)
+
+
+def test_the_ledger_knows_rule_cause_and_target() -> None:
+    assert ledger_key("r", Cause("k", NOW, "k:1"), "hs_lead_status") == "r|k:1|hs_lead_status"
+
+
+def _at(found: Cause | Missing | None) -> object:
+    assert isinstance(found, Cause)
+    return found.at
