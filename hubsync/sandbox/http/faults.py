@@ -138,18 +138,18 @@ class _Armed:
         self._pattern = re.compile(fault.path)
         self._rng = Random(fault.seed)
         self._seen = 0
-        self._struck = 0
+        self.struck = 0
 
     def strikes(self, method: str, target: str) -> bool:
         fault = self.fault
         if fault.method not in (None, method) or not self._pattern.search(target):
             return False
         self._seen += 1
-        if self._seen <= fault.skip or (fault.times is not None and self._struck >= fault.times):
+        if self._seen <= fault.skip or (fault.times is not None and self.struck >= fault.times):
             return False
         if self._rng.random() >= fault.probability:
             return False
-        self._struck += 1
+        self.struck += 1
         return True
 
 
@@ -166,6 +166,11 @@ class Faults:
     def clear(self) -> None:
         """Switch all faults off."""
         self._armed.clear()
+
+    @property
+    def struck(self) -> int:
+        """How many requests the faults that are switched on have befallen, those still being answered included."""
+        return sum(each.struck for each in list(self._armed))
 
     def strike(self, method: str, target: str) -> Fault | None:
         """The fault that befalls this request, if any."""
