@@ -1,0 +1,469 @@
+"""Setting a portal up and taking that back: only ever adding, whoever else is at the definitions meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from hubsync.errors import PortalError, SettingsError, StoreError, TokenRefused
+from hubsync.policy.spec import PortalSpec
+from hubsync.portal.values import Definition
+from hubsync.sandbox import acts
+from hubsync.sandbox.http.limits import ALL_SCOPES
+from hubsync.sandbox.schema import Option
+from hubsync.sync.lease import PortalLease
+from hubsync.sync.setting_up import Addition, Setup, plan_setup, write_setup
+from hubsync.sync.taking_setup_back import SetupUndoing, plan_setup_undo, write_setup_undo
+from tests.sync.desk import STATUS, Desk
+
+ADDED = ["QUALIFIED", "NURTURE", "DISQUALIFIED", "RECYCLED", "CUSTOMER"]
+OURS = ["hubsync_last_action", "hubsync_hold", "hubsync_proposal", "hubsync_review_date", "hubsync_reason"]
+
+
+@pytest.fixture
+def bare(make_desk: Callable[..., Desk]) -> Desk:
+    """A portal as HubSpot ships it."""
+    return make_desk(added_statuses=False, own_properties=False)
+
+
+def spec(desk: Desk) -> PortalSpec:
+    return desk.loaded.files.portal
+
+
+def plan(desk: Desk) -> Setup:
+    desk.rebind()
+    return plan_setup(desk.gateway, desk.bound(), spec(desk))
+
+
+def write(desk: Desk) -> Setup:
+    desk.rebind()
+    return write_setup(desk.session(), desk.store, spec(desk))
+
+
+def undo(desk: Desk, run: int | None) -> SetupUndoing:
+    desk.rebind()
+    assert run is not None
+    return write_setup_undo(desk.session(), desk.store, run)
+
+
+def options(desk: Desk, name: str = STATUS) -> tuple[Option, ...]:
+    return desk.portal.schemas.properties["contacts"][name].options
+
+
+def values(desk: Desk, name: str = STATUS) -> list[str]:
+    return [option.value for option in options(desk, name)]
+
+
+def states(found: Setup) -> dict[str, tuple[str, str]]:
+    """(state, why) by what each addition is called."""
+    return {a.name: (a.state, a.why) for a in found.additions}
+
+
+def of(found: Setup, value: str) -> Addition:
+    return next(a for a in found.additions if a.value == value)
+
+
+def taken_back(undoing: SetupUndoing) -> dict[str, tuple[str, str]]:
+    return {r.value or r.target or r.what: (r.state, r.why) for r in undoing.removals}
+
+
+def definition_calls(desk: Desk) -> list[tuple[str, str]]:
+    return [
+        (r.method, r.path.removeprefix("/crm/v3/properties/contacts"))
+        for r in list(desk.portal.journal.requests)
+        if r.method != "GET" and "/properties/" in r.path
+    ]
+
+
+class Meddler:
+    """Somebody at the same definitions: `does` acts once, right before or right after our list of options lands."""
+
+    def __init__(self, desk: Desk, does: Callable[[], None], *, before: bool = False, times: int = 1) -> None:
+        self.does, self.before, self.left = does, before, times
+        self.send = desk.gateway.replace_options
+        self.sent: list[list[str]] = []
+
+    def __call__(self, name: str, sent: Sequence[Mapping[str, Any]], kind: str = "contacts") -> Definition:
+        self.sent.append([str(option["value"]) for option in sent])
+        acts_now, self.left = self.left > 0, self.left - 1
+        if acts_now and self.before:
+            self.does()
+        answer = self.send(name, sent, kind)
+        if acts_now and not self.before:
+            self.does()
+        return answer
+
+
+def test_a_preview_names_what_is_lacking_and_writes_nothing(bare: Desk) -> None:
+    found = plan(bare)
+    assert [a.value for a in found.additions if a.what == "option"] == ADDED
+    assert [a.target for a in found.additions if a.what == "property"] == OURS
+    assert {a.state for a in found.additions} == {"planned"}
+    assert of(found, "CUSTOMER").label == "Current customer"
+    assert found.additions[0] == Addition("group", "hubsync", "", "hubsync")
+    assert (found.run, found.whole) == (None, True)
+    assert definition_calls(bare) == [("POST", "/batch/create")]  # the question whether it may
+    assert values(bare) == [v for v in values(bare) if v not in ADDED]
+
+
+def test_what_is_lacking_is_added_behind_the_portals_own(bare: Desk) -> None:
+    before = options(bare)
+    found = write(bare)
+    assert {a.state for a in found.additions} == {"added"}
+    after = options(bare)
+    assert after[: len(before)] == before
+    assert [o.value for o in after[len(before) :]] == ADDED
+    assert [o.order for o in after[len(before) :]] == [8, 9, 10, 11, 12]
+    made = bare.portal.schemas.properties["contacts"]
+    assert [(made[name].type, made[name].field_type, made[name].group) for name in OURS] == [
+        ("string", "text", "hubsync"),
+        ("bool", "booleancheckbox", "hubsync"),
+        ("string", "text", "hubsync"),
+        ("date", "date", "hubsync"),
+        ("enumeration", "select", "hubsync"),
+    ]
+    assert [(o.value, o.label) for o in options(bare, "hubsync_reason")][:2] == [
+        ("budget", "Budget"),
+        ("no_authority", "No authority"),
+    ]
+    assert [g for g in bare.bound().policy.gaps if g.needs.startswith(("Lead status", "property"))] != []
+    bare.rebind()
+    assert [g for g in bare.bound().policy.gaps if g.needs.startswith(("Lead status", "property"))] == []
+
+
+def test_a_second_setup_changes_nothing_and_makes_no_run(bare: Desk) -> None:
+    write(bare)
+    calls = len(definition_calls(bare))
+    again = write(bare)
+    assert (again.additions, again.run) == ([], None)
+    assert len(definition_calls(bare)) == calls
+    assert len(bare.store.runs(bare.portal.portal_id)) == 1
+
+
+def test_a_setup_is_a_run_with_what_it_added(bare: Desk) -> None:
+    found = write(bare)
+    assert found.run is not None
+    run = bare.store.run(bare.portal.portal_id, found.run)
+    assert run is not None
+    assert (run.kind, run.state, run.counts) == ("setup", "done", {"changes_added": 11})
+    assert run.args["adds"][:2] == ["group hubsync", "option hs_lead_status QUALIFIED"]
+
+
+def test_a_setup_does_not_start_the_count_of_causes(bare: Desk) -> None:
+    write(bare)
+    assert bare.store.effective_since(bare.portal.portal_id) is None
+
+
+def test_options_that_are_not_ours_are_sent_as_they_were_read(bare: Desk) -> None:
+    odd = Option("old one", "Old, one", 40, hidden=True, description="Kept for 2019")
+    bare.portal.schemas.set_options("contacts", STATUS, (*options(bare), odd))
+    write(bare)
+    assert odd in options(bare)
+    assert next(o.order for o in options(bare) if o.value == "QUALIFIED") == 41
+
+
+def test_a_hidden_option_stays_hidden_and_is_named(bare: Desk) -> None:
+    hidden = tuple(replace(o, hidden=o.value == "CONNECTED") for o in options(bare))
+    bare.portal.schemas.set_options("contacts", STATUS, hidden)
+    found = write(bare)
+    assert [o.value for o in options(bare) if o.hidden] == ["CONNECTED"]
+    assert [n for n in found.notes if "Connected (CONNECTED) is hidden" in n] == found.notes
+
+
+def test_a_stage_that_is_missing_is_left_to_people(bare: Desk) -> None:
+    kept = tuple(o for o in options(bare, "lifecyclestage") if o.value != "evangelist")
+    bare.portal.schemas.set_options("contacts", "lifecyclestage", kept)
+    found = write(bare)
+    assert ['"evangelist" is missing' in note for note in found.notes] == [True]
+    assert options(bare, "lifecyclestage") == kept
+
+
+def test_an_option_of_our_own_property_that_is_missing_is_added(desk: Desk) -> None:
+    kept = tuple(o for o in options(desk, "hubsync_reason") if o.value not in {"spam", "timing"})
+    desk.portal.schemas.set_options("contacts", "hubsync_reason", kept)
+    assert states(write(desk)) == {
+        "option hubsync_reason spam": ("added", ""),
+        "option hubsync_reason timing": ("added", ""),
+    }
+    assert options(desk, "hubsync_reason")[: len(kept)] == kept
+
+
+# What can't be added ----------------------------------------------------------------------------------------------
+
+
+def test_a_definition_that_hubspot_fixes_is_refused_by_name_and_the_rest_is_added(bare: Desk) -> None:
+    fixed = replace(bare.portal.schemas.properties["contacts"][STATUS], read_only=True)
+    bare.portal.schemas.add_property("contacts", fixed)
+    found = write(bare)
+    assert not found.whole
+    assert of(found, "QUALIFIED").state == "refused"
+    assert of(found, "QUALIFIED").why == "HubSpot lets nobody change the options of Lead Status"
+    assert [a.state for a in found.additions if a.what == "property"] == ["added"] * 5
+
+
+def test_a_value_that_differs_in_case_alone_is_refused(bare: Desk) -> None:
+    bare.portal.schemas.add_option("contacts", STATUS, "nurture", "Warm later")
+    why = of(plan(bare), "NURTURE").why
+    assert why.startswith('the portal has "nurture"')
+
+
+def test_a_label_that_another_option_has_is_refused(bare: Desk) -> None:
+    renamed = tuple(replace(o, label="Qualified") if o.value == "IN_PROGRESS" else o for o in options(bare))
+    bare.portal.schemas.set_options("contacts", STATUS, renamed)
+    found = write(bare)
+    assert of(found, "QUALIFIED").state == "refused"
+    assert "that of option IN_PROGRESS" in of(found, "QUALIFIED").why
+    assert of(found, "NURTURE").state == "added"
+
+
+def test_a_property_of_another_type_is_refused_and_left(desk: Desk) -> None:
+    text = replace(desk.portal.schemas.properties["contacts"]["hubsync_review_date"], type="string", field_type="text")
+    desk.portal.schemas.add_property("contacts", text)
+    assert states(write(desk)) == {
+        "property hubsync_review_date": (
+            "refused",
+            "the portal has one of that name, of type string instead of date; rename one of them",
+        )
+    }
+    assert desk.portal.schemas.properties["contacts"]["hubsync_review_date"] == text
+
+
+def test_without_the_scope_nothing_is_written_and_it_is_named(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(
+        added_statuses=False, own_properties=False, scopes=set(ALL_SCOPES) - {"crm.schemas.contacts.write"}
+    )
+    assert plan(desk).missing_scopes == ("crm.schemas.contacts.write",)
+    assert not plan(desk).whole
+    with pytest.raises(TokenRefused, match=r"lacks crm\.schemas\.contacts\.write\. Nothing was written"):
+        write(desk)
+    assert desk.store.runs(desk.portal.portal_id) == ()
+
+
+def test_the_scope_does_not_matter_where_nothing_is_lacking(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(scopes=set(ALL_SCOPES) - {"crm.schemas.contacts.write"})
+    found = plan(desk)
+    assert (found.additions, found.missing_scopes, found.whole) == ([], (), True)
+
+
+# Two admins, lost answers ------------------------------------------------------------------------------------------
+
+
+def test_ours_go_on_top_of_a_list_that_somebody_saved_over_them(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = options(bare)
+    theirs = Option("THEIRS", "Theirs", 8)
+    meddler = Meddler(bare, lambda: bare.portal.schemas.set_options("contacts", STATUS, (*before, theirs)))
+    monkeypatch.setattr(bare.gateway, "replace_options", meddler)
+    found = write(bare)
+    assert {a.state for a in found.additions} == {"added"}
+    assert values(bare) == [*(o.value for o in before), "THEIRS", *ADDED]
+    assert len(meddler.sent) == 2
+
+
+def test_an_option_somebody_added_after_the_preview_is_kept(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = bare.gateway.create_property
+
+    def meanwhile(*given: Any) -> bool:
+        bare.portal.schemas.add_option("contacts", STATUS, "THEIRS", "Theirs")
+        return read(*given)
+
+    monkeypatch.setattr(bare.gateway, "create_property", meanwhile)
+    write(bare)
+    assert values(bare)[8:] == ["THEIRS", *ADDED]
+
+
+def test_an_option_somebody_deleted_meanwhile_does_not_come_back(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tuple(o for o in options(bare) if o.value != "OPEN")
+    meddler = Meddler(bare, lambda: bare.portal.schemas.set_options("contacts", STATUS, kept))
+    monkeypatch.setattr(bare.gateway, "replace_options", meddler)
+    write(bare)
+    assert "OPEN" not in values(bare)
+    assert values(bare)[-5:] == ADDED
+
+
+def test_one_that_somebody_else_adds_first_is_theirs(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = bare.gateway.create_property
+
+    def meanwhile(*given: Any) -> bool:
+        if "NURTURE" not in values(bare):
+            bare.portal.schemas.add_option("contacts", STATUS, "NURTURE", "Nurture")
+        return read(*given)
+
+    monkeypatch.setattr(bare.gateway, "create_property", meanwhile)
+    found = write(bare)
+    assert of(found, "NURTURE").state == "present"
+    assert of(found, "QUALIFIED").state == "added"
+    assert "NURTURE" not in taken_back(undo(bare, found.run))
+    assert "NURTURE" in values(bare)
+
+
+def test_who_keeps_saving_an_older_list_wins_and_is_told_of(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = options(bare)
+    meddler = Meddler(bare, lambda: bare.portal.schemas.set_options("contacts", STATUS, before), times=99)
+    monkeypatch.setattr(bare.gateway, "replace_options", meddler)
+    found = write(bare)
+    assert not found.whole
+    assert "somebody saves another list" in of(found, "QUALIFIED").why
+    assert len(meddler.sent) == 4
+    assert options(bare) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "fault"),
+    [
+        ("PATCH", "hs_lead_status", "drop_after"),
+        ("PATCH", "hs_lead_status", "truncated"),
+        ("PATCH", "hs_lead_status", "error_html"),
+        ("POST", "contacts$", "drop_after"),
+        ("POST", "contacts$", "drop_before"),
+        ("POST", "groups", "error_after"),
+        ("POST", "groups", "drop_before"),
+    ],
+)
+def test_a_lost_answer_adds_nothing_twice_and_loses_nothing(bare: Desk, method: str, path: str, fault: str) -> None:
+    bare.box.fail(fault, method=method, path=path, times=1)
+    found = write(bare)
+    assert {a.state for a in found.additions} == {"added"}
+    assert values(bare)[-5:] == ADDED
+    assert plan(bare).additions == []
+
+
+def test_a_property_somebody_made_while_our_answer_was_lost_is_theirs(bare: Desk) -> None:
+    theirs = replace(bare.portal.schemas.properties["contacts"]["jobtitle"], name="hubsync_proposal", label="Mine")
+    bare.box.fail("drop_before", method="POST", path="contacts$", times=1, skip=2)
+    make = bare.gateway.create_property
+
+    def meanwhile(new: Any, kind: str = "contacts") -> bool:
+        try:
+            return make(new, kind)
+        except PortalError:
+            bare.portal.schemas.add_property("contacts", theirs)
+            raise
+
+    bare.gateway.create_property = meanwhile  # type: ignore[method-assign]
+    assert states(write(bare))["property hubsync_proposal"] == ("present", "")
+
+
+def test_hubspot_that_never_answers_is_told_of_and_the_rest_goes_on(bare: Desk) -> None:
+    bare.box.fail("drop_before", method="PATCH", path="hs_lead_status")
+    found = write(bare)
+    assert of(found, "QUALIFIED").state == "refused"
+    assert [a.state for a in found.additions if a.what == "property"] == ["added"] * 5
+    bare.box.service.faults.clear()
+    assert {a.state for a in write(bare).additions} == {"added"}
+
+
+def test_two_setups_at_once_take_turns(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PortalLease.__init__.__kwdefaults__ or {}, "patience", 0.0)
+    assert bare.store.acquire_lease(bare.portal.portal_id, "another setup", 60) is not None
+    with pytest.raises(StoreError, match="another setup is writing"):
+        write(bare)
+    assert values(bare)[-5:] != ADDED
+
+
+# Taking it back ----------------------------------------------------------------------------------------------------
+
+
+def test_an_undo_takes_back_all_that_was_added_and_leaves_the_rest_as_it_was(bare: Desk) -> None:
+    before = options(bare)
+    found = write(bare)
+    undone = undo(bare, found.run)
+    assert options(bare) == before
+    assert not set(OURS) & set(bare.portal.schemas.properties["contacts"])
+    assert undone.whole
+    assert {r.state for r in undone.removals if r.what != "group"} == {"taken_back"}
+    run = bare.store.run(bare.portal.portal_id, undone.run or 0)
+    assert run is not None
+    assert (run.kind, run.args, run.state) == ("undo", {"undoes": found.run}, "done")
+
+
+def test_a_preview_of_an_undo_writes_nothing(bare: Desk) -> None:
+    found = write(bare)
+    calls = len(definition_calls(bare))
+    previewed = plan_setup_undo(bare.session(), bare.store, found.run or 0)
+    assert {r.state for r in previewed.removals} == {"planned", "left"}
+    assert len(definition_calls(bare)) == calls
+
+
+def test_what_a_contact_has_is_refused_by_name(bare: Desk) -> None:
+    found = write(bare)
+    bare.lead("NURTURE", hubsync_reason="budget")
+    bare.lead("NURTURE")
+    bare.later(minutes=5)
+    said = taken_back(undo(bare, found.run))
+    assert said["NURTURE"] == ("refused", "in use: 2 contacts have it")
+    assert said["hubsync_reason"] == ("refused", "in use: 1 contact has a value of it")
+    assert said["QUALIFIED"] == ("taken_back", "")
+    assert "NURTURE" in values(bare)
+    assert "hubsync_reason" in bare.portal.schemas.properties["contacts"]
+
+
+def test_what_somebody_changed_since_is_refused(bare: Desk) -> None:
+    found = write(bare)
+    renamed = tuple(replace(o, label="Warm") if o.value == "NURTURE" else o for o in options(bare))
+    bare.portal.schemas.set_options("contacts", STATUS, renamed)
+    mine = replace(bare.portal.schemas.properties["contacts"]["hubsync_proposal"], label="My own words")
+    bare.portal.schemas.add_property("contacts", mine)
+    bare.portal.schemas.add_option("contacts", "hubsync_reason", "moved", "Moved away")
+    undone = undo(bare, found.run)
+    said = taken_back(undone)
+    assert said["NURTURE"] == ("refused", 'somebody renamed it to "Warm"')
+    assert said["hubsync_proposal"] == ("refused", "its definition was changed since")
+    assert said["hubsync_reason"] == ("refused", "its definition was changed since")
+    assert not undone.whole
+
+
+def test_what_is_gone_already_is_told_and_a_second_undo_does_nothing(bare: Desk) -> None:
+    found = write(bare)
+    undo(bare, found.run)
+    again = undo(bare, found.run)
+    assert {r.state for r in again.removals} == {"gone", "left"}
+    assert (again.run, again.whole) == (None, True)
+
+
+def test_an_option_somebody_added_behind_ours_survives_the_undo(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = write(bare)
+    bare.portal.schemas.add_option("contacts", STATUS, "THEIRS", "Theirs")
+    late = Meddler(bare, lambda: bare.portal.schemas.add_option("contacts", STATUS, "LATE", "Late"))
+    monkeypatch.setattr(bare.gateway, "replace_options", late)
+    undo(bare, found.run)
+    assert values(bare)[8:] == ["THEIRS", "LATE"]
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"), [("PATCH", "drop_after"), ("DELETE", "drop_after"), ("DELETE", "error_html")]
+)
+def test_an_undo_survives_a_lost_answer(bare: Desk, method: str, fault: str) -> None:
+    before = options(bare)
+    found = write(bare)
+    bare.box.fail(fault, method=method, path="/properties/", times=1)
+    assert undo(bare, found.run).whole
+    assert options(bare) == before
+    assert not set(OURS) & set(bare.portal.schemas.properties["contacts"])
+
+
+def test_what_a_killed_setup_may_have_added_can_be_taken_back(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = bare.gateway.create_property
+
+    def killed(new: Any, kind: str = "contacts") -> bool:
+        make(new, kind)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bare.gateway, "create_property", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write(bare)
+    [run] = bare.store.runs(bare.portal.portal_id)
+    assert run.state == "interrupted"
+    assert "hubsync_last_action" in bare.portal.schemas.properties["contacts"]
+    undo(bare, run.id)
+    assert "hubsync_last_action" not in bare.portal.schemas.properties["contacts"]
+
+
+def test_a_run_that_is_no_setup_is_not_undone_here(desk: Desk) -> None:
+    contact = desk.lead("NEW")
+    acts.rep_sends_email(desk.portal, contact, desk.rep)
+    run = desk.sync().run
+    with pytest.raises(SettingsError, match="no setup with number"):
+        plan_setup_undo(desk.session(), desk.store, run or 0)
