@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Literal
 
 from hubsync.errors import SettingsError
 from hubsync.policy.contact import Contact
-from hubsync.policy.policy import Policy
+from hubsync.policy.invalid import hard_cell
 from hubsync.policy.rules import Rule
-from hubsync.policy.view import Missing, View
+from hubsync.policy.view import Missing
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
@@ -170,21 +169,6 @@ def _refused_by(item: Judged, rule: Rule | Missing | None) -> Judged:
         return item
     why = f"hard correction while rule {rule.id} is on: it would change it again"
     return replace(item, verdict=Verdict("refused", why, item.verdict.now))
-
-
-def hard_cell(policy: Policy, contact: Contact, now: datetime) -> Rule | Missing | None:
-    """The hard cell of the matrix that would correct the contact's combination, if there is one."""
-    view = View(policy, contact, now)
-    cell = policy.cells.get((view.status, view.stage))
-    hard = [r for r in cell.cells if r.rule.hard] if cell is not None else []
-    if not hard or policy.managed(view) == 0:
-        return None
-    answers = [(residual.rule, residual.test(view)) for residual in hard]
-    held = next((rule for rule, answer in answers if answer > 0), None)
-    if held is not None:
-        return held
-    needs = next((-answer for _, answer in answers if answer < 0), 0)
-    return Missing(needs) if needs else None
 
 
 def change_of(judged: Judged, portal: BoundPortal, state: ChangeState | None = None, why: str = "") -> Change:

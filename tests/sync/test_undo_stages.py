@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from hubsync.policy.invalid import hard_cell
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import Missing
 from hubsync.sandbox import acts
-from hubsync.sync.taking_back import hard_cell
 from hubsync.sync.undo import write_undo
 from tests.sync.desk import GENEROUS, MQL, SQL, STAGE, STATUS, Desk, acted, ago
 from tests.sync.undoing import LAST_ACTION, history, qualified, said, undo
