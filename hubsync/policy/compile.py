@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from hubsync.policy import causes, cells, matrix
 from hubsync.policy.actions import ActionCompiler
 from hubsync.policy.ages import parse_ages
-from hubsync.policy.conditions import Condition, Test
+from hubsync.policy.conditions import Condition, Test, for_team
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
@@ -130,6 +130,7 @@ class _Compiler:
             history=self._history(),
             shapes=self.schema.properties,
             owner_emails=self.schema.owner_emails,
+            owner_teams=self.schema.owner_teams,
             counts_deals=self.schema.has("num_associated_deals"),
             counts_contacts=self.schema.has("num_contacted_notes"),
             dates_stages=self.schema.has("hs_v2_date_entered_salesqualifiedlead"),
@@ -232,6 +233,8 @@ class _Compiler:
             self.conditions(g, source, (*path, "when", n) if listed else (*path, "when"))
             for n, g in enumerate(groups_spec)
         ]
+        if spec.only_for is not None:
+            groups = [[*group, for_team(spec.only_for)] for group in groups]
         if not groups_spec:
             self.report(source, (*path, "when"), "a rule needs at least one condition")
         if spec.cause is None:

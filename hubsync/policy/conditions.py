@@ -59,6 +59,8 @@ class Condition:
     @property
     def text(self) -> str:
         """The condition as it stands in the rule file."""
+        if self.operator in {"is_known", "is_unknown"}:
+            return f"{self.fact.name} {self.operator.replace('_', ' ')}"
         operand = self.operand if isinstance(self.operand, str) else ", ".join(map(str, self.operand))
         return f"{self.fact.name} {self.operator.replace('_', ' ')} {operand}".rstrip()
 
@@ -226,6 +228,17 @@ def compile_condition(name: str, operator: str, operand: Any, words: Words) -> C
     if fact.name == "lifecycle_stage_before" and operator in {"is_above", "is_at_least"}:
         test = _only_if_ever_in(test, operator, operand, words)
     return Condition(fact, operator, operand, test)
+
+
+def for_team(team: str) -> Condition:
+    """`only_for`: the contact's owner is in this team, as main team or not, without regard to case."""
+    wanted = team.casefold()
+
+    def test(view: View) -> int:
+        teams = view.policy.owner_teams.get(view.properties.get("hubspot_owner_id") or "", ())
+        return int(any(name.casefold() == wanted for name in teams))
+
+    return Condition(facts.FACTS["owner_team"], "is", team, test)
 
 
 def _is_numeric(text: Any) -> bool:

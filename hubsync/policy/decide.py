@@ -11,9 +11,11 @@ from datetime import datetime
 from hubsync.policy.changes import NOTHING, Decision
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Horizon, Policy
+from hubsync.policy.rules import Cell
 from hubsync.policy.settlement import Settlement, earlier
 from hubsync.policy.tasks import TaskDecisions
-from hubsync.policy.view import View
+from hubsync.policy.view import View, has_no_deals
+from hubsync.policy.vocabulary import STAGE, STATUS
 
 
 def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *, tasks: bool = True) -> Decision:
@@ -21,26 +23,49 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
 
     Where `needs` of the answer is not 0, read those facts and decide again; the rest of the answer is then empty.
     """
-    view = View(policy, contact, now)
-    cell = view.cell()
+    get = contact.properties.get
+    cell = policy.cells.get((get(STATUS) or "", get(STAGE) or ""))
     if cell is None:
         return NOTHING
-    if not (tasks and contact.open_tasks):
-        residuals = cell.everything if tasks else cell.untasked
-        look_again: datetime | None = None
-        for residual in residuals:
-            if residual.test(view) != 0:
-                break
-            if residual.timed:
-                look_again = earlier(look_again, residual.flip(view))
-        else:
-            return NOTHING if look_again is None else Decision(look_again=look_again)
+    if cell.dealless is not None and has_no_deals(policy, contact):
+        cell = cell.dealless
+    open_tasks = tasks and bool(contact.open_tasks)
+    if not cell.everything and not open_tasks:
+        return NOTHING
+    view = View(policy, contact, now)
+    needs, look_again = (SETTLE, None) if open_tasks else _first_glance(cell, view, tasks)
+    if needs == 0:
+        return NOTHING if look_again is None else Decision(look_again=look_again)
     managed = policy.managed(view)
     if managed < 0:
         return Decision(needs=-managed)
     if managed == 0:
         return TaskDecisions(view, horizon).withdraw_all() if tasks else NOTHING
-    return _settle(view, horizon, tasks)
+    return _settle(view, horizon, tasks) if needs == SETTLE else Decision(needs=needs)
+
+
+SETTLE = -1
+
+
+def _first_glance(cell: Cell, view: View, tasks: bool) -> tuple[int, datetime | None]:
+    """Whether any rule matters at all, as most often none does: 0, SETTLE, or the facts to read before one can tell.
+
+    Asked in the order in which a settlement would ask, so that no more is read than it needs.
+    """
+    look_again: datetime | None = None
+    for tier in (cell.autos, cell.cells, cell.tasks if tasks else (), cell.notes):
+        needs = 0
+        for residual in tier:
+            truth = residual.test(view)
+            if truth > 0:
+                return SETTLE, None
+            if truth < 0:
+                needs |= -truth
+            elif residual.timed:
+                look_again = earlier(look_again, residual.flip(view))
+        if needs:
+            return needs, None
+    return 0, look_again
 
 
 def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:

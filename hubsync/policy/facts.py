@@ -148,6 +148,11 @@ def _created_by(view: View) -> Any:
     return line[0].by if line else None
 
 
+def _owner_team(view: View) -> str | None:
+    teams = view.policy.owner_teams.get(view.properties.get("hubspot_owner_id") or "", ())
+    return teams[0] if teams else None
+
+
 def _churned(view: View) -> bool:
     churn = view.policy.churn
     return bool(churn) and view.properties.get(churn[0]) in churn[1] if churn else False
@@ -214,6 +219,7 @@ _FACTS = (
         DEALS,
         "whether an open deal speaks for this contact (A7's setting `contacts`)",
     ),
+    Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),
     Fact("owner", lambda v: v.properties.get("hubspot_owner_id") or None, TEXT, 0, "the contact owner's id"),
     Fact("email_domain", _email_domain, TEXT, 0, "the part of the e-mail address after the @"),
     Fact("created_by", _created_by, TEXT, 0, "who created the contact: a writer kind"),

@@ -1,4 +1,4 @@
-"""Combinations that a hard cell of the matrix corrects whoever chose them (playbook C2): nothing is put back into one."""
+"""Combinations that a hard cell of the matrix corrects, whoever chose them (C2): no value is put back into one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hubsync.policy.view import Missing, View
 
 
 def hard_cell(policy: Policy, contact: Contact, now: datetime) -> Rule | Missing | None:
-    """The hard cell that would correct the contact's combination; None where none would, Missing where deals must tell."""
+    """The hard cell that would correct the contact's combination, if any; Missing where deals must tell."""
     view = View(policy, contact, now)
     cell = policy.cells.get((view.status, view.stage))
     hard = [r for r in cell.cells if r.rule.hard] if cell is not None else []

@@ -218,15 +218,17 @@ class _Matrix:
         at = portal.stages[stage].labels.get("en", stage) if stage != NONE else "No stage"
         has = portal.statuses[status].labels.get("en", status) if status != NONE else "no Lead status"
         deal = {"open": " with a deal open", "without": " with no deal open"}.get(side, "")
-        wants = ", ".join(f"{name.replace('_', ' ')} {self._named(v)}" for name, v in values.items())
-        return (
-            f"{at}{deal} and {has} don't go together; {wants} does."
-            if wants
-            else f"{at}{deal} and {has} don't go together."
-        )
+        wants = " and ".join(self._wanted(name, value) for name, value in values.items())
+        return f"{at}{deal} and {has} don't go together" + (f": {wants}." if wants else ".")
 
-    def _named(self, value: Any) -> str:
-        return self.owner.names.get(value, value) if isinstance(value, str) else "as the rule says"
+    def _wanted(self, name: str, value: Any) -> str:
+        portal = self.owner.files.portal
+        key = self.owner.names.get(value, value) if isinstance(value, str) else ""
+        if name == "lead_status" and key in portal.statuses:
+            return f"the Lead status should be {portal.statuses[key].labels.get('en', key)}"
+        if name == "lifecycle_stage" and key in portal.stages:
+            return f"the Lifecycle stage should be {portal.stages[key].labels.get('en', key)}"
+        return f"{name} should be set"
 
 
 def _cause(values: dict[str, Any], side: str, name: str, hard: bool) -> Source:

@@ -43,6 +43,8 @@ class Schema:
     zone: str = "UTC"
     owner_emails: frozenset[str] = frozenset()
     complete: bool = True
+    owner_teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of each owner's teams by owner id, the main one first."""
 
     def has(self, name: str) -> bool:
         """Whether contacts have the property."""
@@ -111,6 +113,8 @@ class Policy:
     gaps: tuple[Gap, ...] = ()
     digest: str = ""
 
+    owner_teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of each owner's teams by owner id, the main one first."""
     mirrored: frozenset[str] = frozenset()
     """Of `properties`, those that are no personal data and may be kept in the mirror."""
     renamed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -99,5 +99,8 @@ def schema_of(
             for stage in pipeline.stages
         },
         zone=account.time_zone,
+        owner_teams={
+            o.id: tuple(t.name for t in sorted(o.teams, key=lambda t: not t.primary)) for o in owners if o.teams
+        },
         owner_emails=frozenset(o.email.casefold() for o in owners if o.email),
     )
