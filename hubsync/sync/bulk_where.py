@@ -11,8 +11,8 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hubsync.policy.conditions import ALL_OPERATORS, Condition
-from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, compile_condition
+from hubsync.policy.facts import FACTS, STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.groups import compile_group, impossible
 from hubsync.policy.ruleset import RuleSet
 from hubsync.policy.spec import PortalSpec
@@ -89,10 +89,22 @@ def _compile(text: str, words: _Words, portal: BoundPortal) -> tuple[list[Condit
         value = _listed(operand, words)
     if faults:
         return [], set(), faults
-    group = {name: {operator: value}}
-    conditions, asked = compile_group(group, words, lambda _s, _p, message: faults.append(message), "--where", ())
+    if name in portal.definitions and name not in FACTS and operator in ALL_OPERATORS:
+        # The portal's own word is never a slip of a fact's: hs_lead_status chooses by HubSpot's value, mapped or not.
+        conditions, asked = _of_property(name, operator, value, words, faults), {name}
+    else:
+        group = {name: {operator: value}}
+        conditions, asked = compile_group(group, words, lambda _s, _p, message: faults.append(message), "--where", ())
     faults += _lacking(conditions, asked, words, portal)
     return conditions, asked, faults
+
+
+def _of_property(name: str, operator: str, value: str | list[str], words: _Words, faults: list[str]) -> list[Condition]:
+    try:
+        return [compile_condition(name, operator, value, words)]
+    except Fault as fault:
+        faults.append(str(fault))
+        return []
 
 
 def _split(text: str) -> tuple[str, str, str]:
