@@ -224,6 +224,15 @@ class _Compiler:
                         )
         return rules
 
+    def _names_a_cause(self, spec: RuleSpec, source: str, path: KeyPath) -> bool:
+        if spec.cause is None:
+            self.report(source, path, f"rule {spec.id} names no cause; write one of {', '.join(causes.CAUSES)}")
+        elif spec.cause not in causes.CAUSES:
+            self.report(
+                source, (*path, "cause"), f'"{spec.cause}" is not a cause{did_you_mean(spec.cause, causes.CAUSES)}'
+            )
+        return spec.cause in causes.CAUSES
+
     def _rule(
         self, spec: RuleSpec, source: str, path: KeyPath, quiet: timedelta, actions: ActionCompiler
     ) -> Rule | None:
@@ -237,13 +246,7 @@ class _Compiler:
             groups = [[*group, for_team(spec.only_for)] for group in groups]
         if not groups_spec:
             self.report(source, (*path, "when"), "a rule needs at least one condition")
-        if spec.cause is None:
-            self.report(source, path, f"rule {spec.id} names no cause; write one of {', '.join(causes.CAUSES)}")
-            return None
-        if spec.cause not in causes.CAUSES:
-            self.report(
-                source, (*path, "cause"), f'"{spec.cause}" is not a cause{did_you_mean(spec.cause, causes.CAUSES)}'
-            )
+        if not self._names_a_cause(spec, source, path) or spec.cause is None:
             return None
         if not spec.then:
             self.report(source, (*path, "then"), "a rule needs at least one action")
