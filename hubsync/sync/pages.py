@@ -16,7 +16,10 @@ _WIDEST = 80
 
 
 class Page:
-    """A file's lines with the edits made so far. Places are those of the text before any edit."""
+    """A file's lines with the edits made so far. Places are those of the text before any edit.
+
+    Every method that takes a path raises KeyError where the text has no such key.
+    """
 
     def __init__(self, text: str, file: str) -> None:
         self.document = compose(text, file)
@@ -26,28 +29,28 @@ class Page:
 
     def replace_value(self, path: KeyPath, value: str, remark: str = "") -> None:
         """Give the one-line value at a path another text, with a remark behind it."""
-        line, column = self.document.where(path)
+        line, column = self._place(path, key=False)
         self._lines[line - 1] = _with_remark(self._lines[line - 1][: column - 1] + value, remark)
 
     def remark(self, path: KeyPath, remark: str) -> None:
         """Put a remark behind the line of a key."""
-        line, _ = self.document.where(path, key=True)
+        line, _ = self._place(path)
         self._lines[line - 1] = _with_remark(self._lines[line - 1], remark)
 
     def replace_line(self, path: KeyPath, lines: Sequence[str]) -> None:
         """Put other lines in the place of a key's one line."""
-        line, _ = self.document.where(path, key=True)
+        line, _ = self._place(path)
         self._lines[line - 1] = lines[0]
         self._below.setdefault(line, []).extend(lines[1:])
 
     def put_under(self, path: KeyPath, lines: Sequence[str]) -> None:
         """Put lines right below a key's line."""
-        line, _ = self.document.where(path, key=True)
+        line, _ = self._place(path)
         self._below.setdefault(line, []).extend(lines)
 
     def put_behind(self, path: KeyPath, lines: Sequence[str]) -> None:
         """Put lines behind the last line of what a key holds."""
-        line, column = self.document.where(path, key=True)
+        line, column = self._place(path)
         last = line
         while last < len(self._lines) and self._lines[last][:column].isspace():
             last += 1
@@ -56,6 +59,10 @@ class Page:
     def put_first(self, lines: Sequence[str]) -> None:
         """Put lines above all."""
         self._above.setdefault(1, []).extend(lines)
+
+    def _place(self, path: KeyPath, *, key: bool = True) -> tuple[int, int]:
+        self.document.at(path)
+        return self.document.where(path, key=key)
 
     def text(self) -> str:
         """The text with all edits."""

@@ -268,7 +268,7 @@ class _Adder:
         self._record(after.state, [after])
 
 
-NO_ANSWER = "HubSpot gave no answer; run setup again, which adds what is missing then"
+NO_ANSWER = "HubSpot gave no answer; do it again, which settles what is left"
 
 
 def _pass_on_limits(error: PortalTemporaryError) -> None:

@@ -5,7 +5,7 @@ In use means that a contact has it, by the search index. The property group stay
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -97,9 +97,7 @@ def write_setup_undo(session: Session, store: Store, number: int) -> SetupUndoin
         undoing.run = store.start_run(portal, "undo", {"undoes": number}, digest, started, epoch=lease.epoch)
         state: RunState = "failed"
         try:
-            for place, removal in enumerate(undoing.removals):
-                if removal.state == "planned":
-                    undoing.removals[place] = _remove(session.gateway, removal)
+            _remove_all(session.gateway, undoing.removals)
             state = "done"
         except KeyboardInterrupt:
             state = "interrupted"
@@ -168,14 +166,29 @@ def _option(now: Definition, value: str) -> Mapping[str, Any] | None:
     return next((o for o in now.options if str(o["value"]) == value), None)
 
 
-def _remove(gateway: Gateway, removal: Removal) -> Removal:
+def _remove_all(gateway: Gateway, removals: list[Removal]) -> None:
+    """Take back what is planned, in place: a property's options at once, then properties one by one."""
+    planned = [r for r in removals if r.state == "planned"]
+    options = [r for r in planned if r.what == "option"]
+    for target in dict.fromkeys(r.target for r in options):
+        of_one = [r for r in options if r.target == target]
+        _put(removals, of_one, lambda some: _drop_options(gateway, some))
+    for removal in planned:
+        if removal.what == "property":
+            _put(removals, [removal], lambda some: _archive(gateway, some[0]))
+
+
+def _put(removals: list[Removal], some: Sequence[Removal], remove: Callable[[Sequence[Removal]], bool]) -> None:
+    """Remove some, and put what became of them in their places."""
     try:
-        gone = _archive(gateway, removal) if removal.what == "property" else _drop_option(gateway, removal)
+        gone, why = remove(some), NO_ANSWER
     except TokenRefused:
         raise
     except PortalPermanentError as error:
-        return replace(removal, state="refused", why=str(error))
-    return replace(removal, state="taken_back") if gone else replace(removal, state="refused", why=NO_ANSWER)
+        gone, why = False, str(error)
+    for removal in some:
+        done = replace(removal, state="taken_back") if gone else replace(removal, state="refused", why=why)
+        removals[removals.index(removal)] = done
 
 
 def _archive(gateway: Gateway, removal: Removal) -> bool:
@@ -192,16 +205,17 @@ def _archive(gateway: Gateway, removal: Removal) -> bool:
     return False
 
 
-def _drop_option(gateway: Gateway, removal: Removal) -> bool:
-    """Send the newest list without the option until it is gone; all others stay exactly as they are."""
+def _drop_options(gateway: Gateway, some: Sequence[Removal]) -> bool:
+    """Send a property's newest list without these options until they are gone; all others stay exactly as they are."""
+    target, values = some[0].target, {removal.value for removal in some}
     for attempt in range(TRIES + 1):
-        now = gateway.definition(removal.target)
-        if now is None or _option(now, removal.value) is None:
+        now = gateway.definition(target)
+        rest = [o for o in now.options if str(o["value"]) not in values] if now is not None else []
+        if now is None or len(rest) == len(now.options):
             return True
         if attempt < TRIES:
-            rest: Sequence[Mapping[str, Any]] = [o for o in now.options if str(o["value"]) != removal.value]
             try:
-                gateway.replace_options(removal.target, rest)
+                gateway.replace_options(target, rest)
             except RateLimited:
                 raise
             except PortalTemporaryError:

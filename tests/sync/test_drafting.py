@@ -347,4 +347,6 @@ def test_edits_of_a_page_stand_where_they_belong() -> None:
     page.put_behind(("a",), ["  y: 9"])
     page.replace_line(("e",), ["e:", "  - 1"])
     page.put_first(["# first"])
+    with pytest.raises(KeyError):
+        page.put_under(("nowhere",), ["x: 1"])
     assert page.text() == "# first\n# top\na:\n  z: 0\n  b: 3  # was 1\n  c: {d: 2}\n  y: 9\n\n# next\ne:\n  - 1\n"
