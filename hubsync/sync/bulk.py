@@ -7,14 +7,17 @@ person's choice afterwards, and never replaces what another person wrote after t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from hubsync.policy.contact import Contact, RawEntry
+from hubsync.policy.timeline import INTEGRATION, PERSON, writer
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.values import Outcome, Update
 from hubsync.store.store import Store
-from hubsync.store.values import NewWrite, RunState, Settlement, WriteState
+from hubsync.store.values import NewWrite, RunState, Settlement, Write, WriteState
+from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import BY_A_PERSON
 from hubsync.sync.bulk_pick import Asked, Dropped, Picked, Picker, Setting, batches
 from hubsync.sync.guard import Limits
@@ -23,11 +26,13 @@ from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Session
 from hubsync.sync.recovery import recover, settle_values
 from hubsync.sync.spool import Spool
+from hubsync.sync.standing import author, moment
 from hubsync.sync.writing import BATCH, LAST_ACTION
 
 RULE, PLAYBOOK = "set_status", "G4"
 KIND = "set-status"
 """The kind of the run."""
+LOOKED_AT_ONCE = 500
 GOOD_STATES = frozenset({"planned", "applied"})
 Advance = Callable[[int], None]
 
@@ -64,12 +69,14 @@ class Bulk:
     contacts: int = 0
     in_scope: int = 0
     already: int = 0
+    overwrote: int = 0
+    """Values of people that were written over unseen, between the last read and the write; each is named."""
     changes: list[BulkChange] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
-        """Whether nothing was refused, skipped or held."""
-        return all(c.state in GOOD_STATES for c in self.changes)
+        """Whether nothing was refused, skipped or held, and nobody's value written over unseen."""
+        return not self.overwrote and all(c.state in GOOD_STATES for c in self.changes)
 
     def states(self) -> dict[str, int]:
         """How many changes ended in each state."""
@@ -214,6 +221,7 @@ class _Writer:
             self._leave(dropped)
             self._write([p for p in picked if _is_to_change(p, self.bulk)])
         self._find_out()
+        self._look_after()
 
     def _leave(self, dropped: Sequence[Dropped]) -> None:
         for one in dropped:
@@ -311,6 +319,45 @@ class _Writer:
             applied = result.state == "applied"
             self._tell(rows[result.id], result.state, "" if applied else "HubSpot gave no answer, and shows no change")
 
+    def _look_after(self) -> None:
+        """Name what people wrote in the instant between the last read and the write: ⌈contacts/50⌉ calls."""
+        rows = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.state == "applied"]
+        names = sorted({w.target for w in rows})
+        over: dict[tuple[str, str], str] = {}
+        for start in range(0, len(rows), LOOKED_AT_ONCE):
+            part = rows[start : start + LOOKED_AT_ONCE]
+            found = self.session.gateway.read_contacts({w.contact for w in part}, names, names).found
+            for row in part:
+                contact = found.get(row.contact)
+                entry = written_over(row, contact, self.portal) if contact is not None else None
+                if entry is not None:
+                    who = f"{author(entry, self.portal)} {moment(entry, self.portal)}"
+                    over[row.contact, row.target] = (
+                        f'"{entry.get("value") or ""}", set by {who}, was written over unseen'
+                    )
+        self.bulk.overwrote = len(over)
+        self.bulk.changes = [
+            replace(c, warning=f"{over[c.contact, c.setting.property]}. {c.warning}".strip())
+            if (c.contact, c.setting.property) in over
+            else c
+            for c in self.bulk.changes
+        ]
+
     def _tell(self, row: _Row, state: str, why: str) -> None:
         told = why or row.picked.warning
         self.bulk.changes.append(BulkChange(row.picked.contact.id, row.setting, state, told))
+
+
+def written_over(row: Write, contact: Contact, portal: BoundPortal) -> RawEntry | None:
+    """A person's entry that lies between ours and the one it was to lie above. Positions decide, not clocks."""
+    beneath: list[RawEntry] = []
+    for entry in (contact.history or {}).get(row.target, ()):
+        if str(entry["timestamp"]) == row.below:
+            break
+        beneath.append(entry)
+    ours = next((n for n, e in enumerate(beneath) if _may_be_ours(e, row, portal)), len(beneath))
+    return next((e for e in beneath[ours + 1 :] if writer(e, portal.policy.writers) == PERSON), None)
+
+
+def _may_be_ours(entry: RawEntry, row: Write, portal: BoundPortal) -> bool:
+    return (entry.get("value") or "") == (row.after or "") and writer(entry, portal.policy.writers) == INTEGRATION

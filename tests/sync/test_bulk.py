@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 import pytest
 
 from hubsync.errors import SettingsError, UnsafePlan
-from hubsync.portal.values import Outcome, Update
 from hubsync.sandbox import acts
-from hubsync.store.values import Write
-from hubsync.sync.bulk import Bulk, plan_bulk, write_bulk
-from hubsync.sync.bulk_list import read_list
-from hubsync.sync.bulk_pick import Asked
-from hubsync.sync.bulk_where import Statuses, compile_where
+from hubsync.sync.bulk import plan_bulk
 from hubsync.sync.guard import Limits
 from hubsync.sync.undo import write_undo
+from tests.sync.bulk_desk import asked, listed, rows, told, write
 from tests.sync.desk import GENEROUS, MQL, SQL, STAGE, STATUS, Desk, acted, ago
 
 LAST_ACTION, REASON = "hubsync_last_action", "hubsync_reason"
-
-
-def asked(desk: Desk, status: str, *where: str, reason: str = "") -> Asked:
-    portal = desk.bound()
-    conditions, faults = compile_where(where, desk.loaded.files, portal)
-    assert faults == []
-    return Asked(Statuses(desk.loaded.files.portal, portal).value(status), reason, conditions, where)
-
-
-def listed(desk: Desk, lines: Sequence[str], status: str = "", reason: str = "") -> Asked:
-    statuses = Statuses(desk.loaded.files.portal, desk.bound())
-    file = desk.folder / "list.csv"
-    file.write_text("\n".join(lines), encoding="utf-8")
-    value = statuses.value(status) if status else None
-    return Asked(value or "", reason, listed=read_list(file, statuses.value, value, reason))
-
-
-def write(desk: Desk, wanted: Asked, limits: Limits = GENEROUS) -> Bulk:
-    return write_bulk(desk.session(), desk.store, wanted, limits)
-
-
-def told(bulk: Bulk) -> dict[str, tuple[str | None, str | None, str]]:
-    """Contact → (from, to, state) of its Lead status."""
-    rows = [c.row() for c in bulk.changes if c.setting.property == STATUS]
-    return {r["contact"]: (r["from"], r["to"], r["state"]) for r in rows}
-
-
-def rows(desk: Desk, contact: str) -> list[Write]:
-    return [w for w in desk.ledger(contact) if w.rule == "set_status"]
 
 
 def test_a_preview_tells_every_change_and_writes_nothing(desk: Desk) -> None:
@@ -178,72 +142,6 @@ def test_the_guard_stops_before_the_first_write_and_says_how_to_allow_it_once(de
     assert {desk.status(c) for c in contacts} == {"NURTURE"}
 
 
-def between_plan_and_write(desk: Desk, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """`act` happens after the plan is made, before the contacts are read again to be written."""
-    started = desk.store.start_run
-
-    def start(*args: Any, **more: Any) -> int:
-        desk.later(minutes=1)
-        act()
-        return started(*args, **more)
-
-    monkeypatch.setattr(desk.store, "start_run", start)
-
-
-def test_what_a_person_writes_after_the_plan_stays_and_is_named(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    contact, other = desk.lead("NEW"), desk.lead("NEW")
-    between_plan_and_write(desk, monkeypatch, lambda: desk.sets(contact, STATUS, "CONNECTED"))
-    bulk = write(desk, asked(desk, "nurture", "owner is_known"))
-    assert told(bulk) == {contact: ("NEW", "NURTURE", "skipped"), other: ("NEW", "NURTURE", "applied")}
-    assert [c.warning for c in bulk.changes if c.contact == contact] == [
-        "changed by Rita Rep on 2 March 2026 10:01, after the plan was made"
-    ]
-    assert desk.status(contact) == "CONNECTED"
-
-
-def test_a_persons_change_under_an_automations_one_is_seen_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    contact = desk.lead("NEW")
-
-    def act() -> None:
-        desk.sets(contact, STATUS, "CONNECTED")
-        desk.later(seconds=5)
-        acts.workflow_sets(desk.portal, contact, STATUS, "NEW")
-
-    between_plan_and_write(desk, monkeypatch, act)
-    assert told(write(desk, listed(desk, ["id", contact], "nurture"))) == {contact: ("NEW", "NURTURE", "skipped")}
-
-
-def test_what_an_automation_writes_after_the_plan_is_decided_on_anew(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    contact, out = desk.lead("NEW"), desk.lead("NEW")
-
-    def act() -> None:
-        acts.workflow_sets(desk.portal, contact, STATUS, "ATTEMPTED_TO_CONTACT")
-        acts.workflow_sets(desk.portal, out, STATUS, "CONNECTED")
-
-    between_plan_and_write(desk, monkeypatch, act)
-    bulk = write(desk, asked(desk, "nurture", "lead_status is_any_of new, attempting"))
-    assert told(bulk) == {contact: ("ATTEMPTED_TO_CONTACT", "NURTURE", "applied"), out: ("NEW", "NURTURE", "skipped")}
-    assert [w.before for w in rows(desk, contact)] == ["ATTEMPTED_TO_CONTACT"]
-    assert desk.status(out) == "CONNECTED"
-
-
-def test_contacts_deleted_or_merged_after_the_plan_are_skipped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone, merged, survivor = desk.lead("NEW"), desk.lead("NEW"), desk.lead("CONNECTED")
-
-    def act() -> None:
-        acts.delete_contact(desk.portal, gone)
-        acts.merge_contacts(desk.portal, survivor, merged)
-
-    between_plan_and_write(desk, monkeypatch, act)
-    bulk = write(desk, asked(desk, "nurture", "lead_status is new"))
-    assert {c.contact: c.warning for c in bulk.changes} == {
-        gone: "the contact was deleted just before",
-        merged: f"the contact was merged into {survivor} just before",
-    }
-
-
 def test_an_older_cause_does_not_overwrite_what_was_set_in_bulk(desk: Desk) -> None:
     """It became an SQL before; as after a person's choice, the rule that makes such a lead Working is silent (A10)."""
     contact = desk.lead("CONNECTED", at=ago(days=5))
@@ -297,71 +195,6 @@ def test_a_refusal_of_one_contact_is_named_and_the_rest_written(desk: Desk) -> N
     assert told(bulk) == {one: ("NEW", "NURTURE", "refused"), other: ("CONNECTED", "IN_PROGRESS", "applied")}
     assert "NURTURE" in next(c.warning for c in bulk.changes if c.contact == one)
     assert [w.state for w in rows(desk, one)] == ["refused"]
-
-
-@pytest.mark.parametrize(("arrives", "state"), [(True, "applied"), (False, "not_applied")])
-def test_what_became_of_a_write_without_an_answer_is_found_out(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, arrives: bool, state: str
-) -> None:
-    contact = desk.lead("NEW")
-    wanted, session = asked(desk, "nurture", "lead_status is new"), desk.session()
-    update = session.gateway.update_contacts
-
-    def unanswered(updates: Sequence[Update]) -> list[Outcome]:
-        if arrives:
-            update(updates)
-        return [Outcome(u.id, u.trace, "uncertain") for u in updates]
-
-    monkeypatch.setattr(session.gateway, "update_contacts", unanswered)
-    bulk = write_bulk(session, desk.store, wanted, GENEROUS)
-    assert told(bulk) == {contact: ("NEW", "NURTURE", state)}
-    assert [w.state for w in rows(desk, contact)] == [state]
-    assert bulk.whole is arrives
-
-
-class Killed(BaseException):
-    """The process is gone; nothing of ours catches it."""
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["call not made", "call made"])
-def test_a_killed_run_is_settled_by_the_next_one_and_nothing_is_written_twice(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, before: bool
-) -> None:
-    contact = desk.lead("NEW")
-    wanted = asked(desk, "nurture", "lead_status is_any_of new, nurture", reason="a tidy desk")
-    session = desk.session()
-    update = session.gateway.update_contacts
-
-    def dying(*args: Any) -> Any:
-        if not before:
-            update(*args)
-        raise Killed
-
-    monkeypatch.setattr(session.gateway, "update_contacts", dying)
-    with pytest.raises(Killed):
-        write_bulk(session, desk.store, wanted, GENEROUS)
-    monkeypatch.undo()
-    desk.later(hours=1)
-    again = write(desk, wanted)
-    assert desk.status(contact) == "NURTURE"
-    assert [w.after for w in desk.written(STATUS)] == ["NURTURE"]
-    assert [w.state for w in rows(desk, contact)] == (["not_applied", "applied"] if before else ["applied"])
-    assert {w.facts["reason"] for w in rows(desk, contact)} == {"a tidy desk"}
-    assert (again.run is None) is not before
-
-
-def test_an_interrupted_run_says_how_far_it_came(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.lead("NEW")
-    session = desk.session()
-
-    def stopped(*_args: Any) -> Any:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(session.gateway, "update_contacts", stopped)
-    with pytest.raises(KeyboardInterrupt, match="had set 0 of 1 contacts"):
-        write_bulk(session, desk.store, asked(desk, "nurture", "lead_status is new"), GENEROUS)
-    [run] = desk.store.runs(desk.portal.portal_id)
-    assert run.state == "interrupted"
 
 
 def test_a_list_names_ids_that_the_portal_lacks_or_has_merged_and_nothing_is_done(desk: Desk) -> None:
