@@ -27,3 +27,9 @@ def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     """A portal with every status and property of the shipped rules; causes count from 2020."""
     return make_desk()
+
+
+@pytest.fixture
+def bare(make_desk: Callable[..., Desk]) -> Desk:
+    """A portal as HubSpot ships it."""
+    return make_desk(added_statuses=False, own_properties=False)

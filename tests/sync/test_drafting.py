@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,12 +24,6 @@ from tests.sync.desk import STAGE, STATUS, Desk
 
 SHIPPED = (default_rules() / "portal.yaml").read_text(encoding="utf-8")
 STAGES = ["subscriber", "lead", "mql", "sql", "opportunity", "customer", "evangelist", "other"]
-
-
-@pytest.fixture
-def bare(make_desk: Callable[..., Desk]) -> Desk:
-    """A portal as HubSpot ships it."""
-    return make_desk(added_statuses=False, own_properties=False)
 
 
 def drafted(desk: Desk, open_like: str | None = None) -> Draft:

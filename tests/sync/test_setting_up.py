@@ -1,100 +1,33 @@
-"""Setting a portal up and taking that back: only ever adding, whoever else is at the definitions meanwhile."""
+"""Setting a portal up: only ever adding, whoever else is at the definitions meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from hubsync.errors import PortalError, SettingsError, StoreError, TokenRefused
-from hubsync.policy.spec import PortalSpec
-from hubsync.portal.values import Definition
-from hubsync.sandbox import acts
+from hubsync.errors import PortalError, StoreError, TokenRefused
 from hubsync.sandbox.http.limits import ALL_SCOPES
 from hubsync.sandbox.schema import Option
 from hubsync.sync.lease import PortalLease
-from hubsync.sync.setting_up import Addition, Setup, plan_setup, write_setup
-from hubsync.sync.taking_setup_back import SetupUndoing, plan_setup_undo, write_setup_undo
+from hubsync.sync.setting_up import Addition
 from tests.sync.desk import STATUS, Desk
-
-ADDED = ["QUALIFIED", "NURTURE", "DISQUALIFIED", "RECYCLED", "CUSTOMER"]
-OURS = ["hubsync_last_action", "hubsync_hold", "hubsync_proposal", "hubsync_review_date", "hubsync_reason"]
-
-
-@pytest.fixture
-def bare(make_desk: Callable[..., Desk]) -> Desk:
-    """A portal as HubSpot ships it."""
-    return make_desk(added_statuses=False, own_properties=False)
-
-
-def spec(desk: Desk) -> PortalSpec:
-    return desk.loaded.files.portal
-
-
-def plan(desk: Desk) -> Setup:
-    desk.rebind()
-    return plan_setup(desk.gateway, desk.bound(), spec(desk))
-
-
-def write(desk: Desk) -> Setup:
-    desk.rebind()
-    return write_setup(desk.session(), desk.store, spec(desk))
-
-
-def undo(desk: Desk, run: int | None) -> SetupUndoing:
-    desk.rebind()
-    assert run is not None
-    return write_setup_undo(desk.session(), desk.store, run)
-
-
-def options(desk: Desk, name: str = STATUS) -> tuple[Option, ...]:
-    return desk.portal.schemas.properties["contacts"][name].options
-
-
-def values(desk: Desk, name: str = STATUS) -> list[str]:
-    return [option.value for option in options(desk, name)]
-
-
-def states(found: Setup) -> dict[str, tuple[str, str]]:
-    """(state, why) by what each addition is called."""
-    return {a.name: (a.state, a.why) for a in found.additions}
-
-
-def of(found: Setup, value: str) -> Addition:
-    return next(a for a in found.additions if a.value == value)
-
-
-def taken_back(undoing: SetupUndoing) -> dict[str, tuple[str, str]]:
-    return {r.value or r.target or r.what: (r.state, r.why) for r in undoing.removals}
-
-
-def definition_calls(desk: Desk) -> list[tuple[str, str]]:
-    return [
-        (r.method, r.path.removeprefix("/crm/v3/properties/contacts"))
-        for r in list(desk.portal.journal.requests)
-        if r.method != "GET" and "/properties/" in r.path
-    ]
-
-
-class Meddler:
-    """Somebody at the same definitions: `does` acts once, right before or right after our list of options lands."""
-
-    def __init__(self, desk: Desk, does: Callable[[], None], *, before: bool = False, times: int = 1) -> None:
-        self.does, self.before, self.left = does, before, times
-        self.send = desk.gateway.replace_options
-        self.sent: list[list[str]] = []
-
-    def __call__(self, name: str, sent: Sequence[Mapping[str, Any]], kind: str = "contacts") -> Definition:
-        self.sent.append([str(option["value"]) for option in sent])
-        acts_now, self.left = self.left > 0, self.left - 1
-        if acts_now and self.before:
-            self.does()
-        answer = self.send(name, sent, kind)
-        if acts_now and not self.before:
-            self.does()
-        return answer
+from tests.sync.setups import (
+    ADDED,
+    OURS,
+    Meddler,
+    definition_calls,
+    of,
+    options,
+    plan,
+    states,
+    taken_back,
+    undo,
+    values,
+    write,
+)
 
 
 def test_a_preview_names_what_is_lacking_and_writes_nothing(bare: Desk) -> None:
@@ -361,109 +294,3 @@ def test_two_setups_at_once_take_turns(bare: Desk, monkeypatch: pytest.MonkeyPat
     with pytest.raises(StoreError, match="another setup is writing"):
         write(bare)
     assert values(bare)[-5:] != ADDED
-
-
-# Taking it back ----------------------------------------------------------------------------------------------------
-
-
-def test_an_undo_takes_back_all_that_was_added_and_leaves_the_rest_as_it_was(bare: Desk) -> None:
-    before = options(bare)
-    found = write(bare)
-    undone = undo(bare, found.run)
-    assert options(bare) == before
-    assert not set(OURS) & set(bare.portal.schemas.properties["contacts"])
-    assert undone.whole
-    assert {r.state for r in undone.removals if r.what != "group"} == {"taken_back"}
-    run = bare.store.run(bare.portal.portal_id, undone.run or 0)
-    assert run is not None
-    assert (run.kind, run.args, run.state) == ("undo", {"undoes": found.run}, "done")
-
-
-def test_a_preview_of_an_undo_writes_nothing(bare: Desk) -> None:
-    found = write(bare)
-    calls = len(definition_calls(bare))
-    previewed = plan_setup_undo(bare.session(), bare.store, found.run or 0)
-    assert {r.state for r in previewed.removals} == {"planned", "left"}
-    assert len(definition_calls(bare)) == calls
-
-
-def test_what_a_contact_has_is_refused_by_name(bare: Desk) -> None:
-    found = write(bare)
-    bare.lead("NURTURE", hubsync_reason="budget")
-    bare.lead("NURTURE")
-    bare.later(minutes=5)
-    said = taken_back(undo(bare, found.run))
-    assert said["NURTURE"] == ("refused", "in use: 2 contacts have it")
-    assert said["hubsync_reason"] == ("refused", "in use: 1 contact has a value of it")
-    assert said["QUALIFIED"] == ("taken_back", "")
-    assert "NURTURE" in values(bare)
-    assert "hubsync_reason" in bare.portal.schemas.properties["contacts"]
-
-
-def test_what_somebody_changed_since_is_refused(bare: Desk) -> None:
-    found = write(bare)
-    renamed = tuple(replace(o, label="Warm") if o.value == "NURTURE" else o for o in options(bare))
-    bare.portal.schemas.set_options("contacts", STATUS, renamed)
-    mine = replace(bare.portal.schemas.properties["contacts"]["hubsync_proposal"], label="My own words")
-    bare.portal.schemas.add_property("contacts", mine)
-    bare.portal.schemas.add_option("contacts", "hubsync_reason", "moved", "Moved away")
-    undone = undo(bare, found.run)
-    said = taken_back(undone)
-    assert said["NURTURE"] == ("refused", 'somebody renamed it to "Warm"')
-    assert said["hubsync_proposal"] == ("refused", "its definition was changed since")
-    assert said["hubsync_reason"] == ("refused", "its definition was changed since")
-    assert not undone.whole
-
-
-def test_what_is_gone_already_is_told_and_a_second_undo_does_nothing(bare: Desk) -> None:
-    found = write(bare)
-    undo(bare, found.run)
-    again = undo(bare, found.run)
-    assert {r.state for r in again.removals} == {"gone", "left"}
-    assert (again.run, again.whole) == (None, True)
-
-
-def test_an_option_somebody_added_behind_ours_survives_the_undo(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = write(bare)
-    bare.portal.schemas.add_option("contacts", STATUS, "THEIRS", "Theirs")
-    late = Meddler(bare, lambda: bare.portal.schemas.add_option("contacts", STATUS, "LATE", "Late"))
-    monkeypatch.setattr(bare.gateway, "replace_options", late)
-    undo(bare, found.run)
-    assert values(bare)[8:] == ["THEIRS", "LATE"]
-
-
-@pytest.mark.parametrize(
-    ("method", "fault"), [("PATCH", "drop_after"), ("DELETE", "drop_after"), ("DELETE", "error_html")]
-)
-def test_an_undo_survives_a_lost_answer(bare: Desk, method: str, fault: str) -> None:
-    before = options(bare)
-    found = write(bare)
-    bare.box.fail(fault, method=method, path="/properties/", times=1)
-    assert undo(bare, found.run).whole
-    assert options(bare) == before
-    assert not set(OURS) & set(bare.portal.schemas.properties["contacts"])
-
-
-def test_what_a_killed_setup_may_have_added_can_be_taken_back(bare: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = bare.gateway.create_property
-
-    def killed(new: Any, kind: str = "contacts") -> bool:
-        make(new, kind)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(bare.gateway, "create_property", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write(bare)
-    [run] = bare.store.runs(bare.portal.portal_id)
-    assert run.state == "interrupted"
-    assert "hubsync_last_action" in bare.portal.schemas.properties["contacts"]
-    undo(bare, run.id)
-    assert "hubsync_last_action" not in bare.portal.schemas.properties["contacts"]
-
-
-def test_a_run_that_is_no_setup_is_not_undone_here(desk: Desk) -> None:
-    contact = desk.lead("NEW")
-    acts.rep_sends_email(desk.portal, contact, desk.rep)
-    run = desk.sync().run
-    with pytest.raises(SettingsError, match="no setup with number"):
-        plan_setup_undo(desk.session(), desk.store, run or 0)
