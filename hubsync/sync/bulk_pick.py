@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from hubsync.policy.conditions import Test
 from hubsync.policy.contact import Contact
@@ -21,10 +20,8 @@ from hubsync.sync.bulk_list import Listed
 from hubsync.sync.bulk_where import Where
 from hubsync.sync.looking import MORE_PROPERTIES, OUTREACH_KINDS, WAITING_ROOM
 from hubsync.sync.plan import Seen, seen_in
+from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import author, moment
-
-if TYPE_CHECKING:
-    from hubsync.sync.reconcile import Session
 
 REASON = "hubsync_reason"
 HOLD = "hubsync_hold"

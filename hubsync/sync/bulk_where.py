@@ -141,9 +141,7 @@ def _lacking(conditions: Sequence[Condition], asked: set[str], words: _Words, po
         f'the portal has no contact property "{name}"{did_you_mean(name, portal.definitions)}'
         for name in sorted(asked - set(portal.definitions))
     ]
-    faults += [
-        f"the portal has no option for {need}; hubsync check tells more" for need in impossible(conditions, words)
-    ]
+    faults += [f"the portal has no option for {need}; hubsync setup adds it" for need in impossible(conditions, words)]
     for condition in conditions:
         definition = portal.definitions.get(condition.fact.name)
         if definition is None or not definition.options or condition.operator not in EQUALS:
@@ -195,7 +193,7 @@ class Statuses:
         if found:
             return next(iter(found))
         if key in self.lacking:
-            raise ValueError(f'the portal has no option for Lead status "{key}"; hubsync check tells what it lacks')
+            raise ValueError(f'the portal has no option for Lead status "{key}"; hubsync setup adds it')
         near = did_you_mean(word, [*self.terms.by_key, *(o.value for o in self.options), *self._labels])
         raise ValueError(f'"{word}" is no Lead status of the portal{near or f"; there are {self._known()}"}')
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hubsync.errors import SettingsError, UnsafePlan
@@ -213,3 +215,11 @@ def test_a_list_names_ids_that_the_portal_lacks_or_has_merged_and_nothing_is_don
     ]
     assert desk.status(fine) == "NEW"
     assert desk.store.runs(desk.portal.portal_id) == ()
+
+
+def test_a_portal_without_hubsyncs_properties_gets_the_status_alone(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(own_properties=False)
+    contact = desk.lead("NEW")
+    bulk = write(desk, asked(desk, "nurture", "lead_status is new", reason="spam"))
+    assert told(bulk) == {contact: ("NEW", "NURTURE", "applied")}
+    assert [(w.target, w.note) for w in rows(desk, contact)] == [(STATUS, "spam")]

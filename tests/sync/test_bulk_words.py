@@ -38,7 +38,7 @@ def test_a_status_that_the_portal_lacks_makes_a_condition_impossible_by_name(mak
     desk = make_desk(added_statuses=False)
     _, faults = compile_where(["lead_status is nurture"], desk.loaded.files, desk.bound())
     assert faults == [
-        '--where "lead_status is nurture": the portal has no option for Lead status "nurture"; hubsync check tells more'
+        '--where "lead_status is nurture": the portal has no option for Lead status "nurture"; hubsync setup adds it'
     ]
 
 
@@ -56,6 +56,12 @@ def test_a_status_that_the_portal_lacks_makes_a_condition_impossible_by_name(mak
 )
 def test_a_status_is_found_by_key_value_or_label(desk: Desk, word: str, value: str) -> None:
     assert Statuses(desk.loaded.files.portal, desk.bound()).value(word) == value
+
+
+def test_a_status_that_the_portal_has_no_option_for_is_refused_as_such(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(added_statuses=False)
+    with pytest.raises(ValueError, match='the portal has no option for Lead status "nurture"'):
+        Statuses(desk.loaded.files.portal, desk.bound()).value("nurture")
 
 
 def test_an_unknown_status_is_refused_with_the_nearest_one(desk: Desk) -> None:
