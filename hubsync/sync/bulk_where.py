@@ -141,7 +141,10 @@ def _lacking(conditions: Sequence[Condition], asked: set[str], words: _Words, po
         f'the portal has no contact property "{name}"{did_you_mean(name, portal.definitions)}'
         for name in sorted(asked - set(portal.definitions))
     ]
-    faults += [f"the portal has no option for {need}; hubsync setup adds it" for need in impossible(conditions, words)]
+    faults += [
+        f"the portal has no option for {need}; hubsync check tells what it lacks"
+        for need in impossible(conditions, words)
+    ]
     for condition in conditions:
         definition = portal.definitions.get(condition.fact.name)
         if definition is None or not definition.options or condition.operator not in EQUALS:
