@@ -38,7 +38,8 @@ def test_a_status_that_the_portal_lacks_makes_a_condition_impossible_by_name(mak
     desk = make_desk(added_statuses=False)
     _, faults = compile_where(["lead_status is nurture"], desk.loaded.files, desk.bound())
     assert faults == [
-        '--where "lead_status is nurture": the portal has no option for Lead status "nurture"; hubsync check tells what it lacks'
+        '--where "lead_status is nurture": the portal has no option for Lead status "nurture"; '
+        "hubsync check tells what it lacks"
     ]
 
 
