@@ -83,7 +83,7 @@ def run(arguments: Sequence[str]) -> int:
         code = build().main(args=list(arguments), prog_name="hubsync", standalone_mode=False, obj=given)
         sys.stdout.flush()
     except HubsyncError as error:
-        _tell(str(error), given)
+        _tell("\n".join([str(error), *getattr(error, "__notes__", ())]), given)
         return error.exit_code
     except typer.Abort:
         code = INTERRUPTED

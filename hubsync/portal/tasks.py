@@ -72,8 +72,8 @@ def _create(asker: Asker, tasks: Sequence[NewTask]) -> list[TaskOutcome]:
                 queue.extend((batch[:middle], batch[middle:]))
         except NothingSentError as error:
             done.extend(_refused(task, error) for task in batch)
-        except RateLimited as error:
-            if not done:
+        except (RateLimited, PortalPermanentError) as error:
+            if not any(outcome.state != "refused" for outcome in done):
                 raise
             done.extend(_refused(task, error) for task in batch)
         except PortalTemporaryError as error:

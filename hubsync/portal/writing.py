@@ -78,10 +78,10 @@ def _write(asker: Asker, updates: Sequence[Update], stage_order: Sequence[str]) 
             guilty, rest = split(batch, error)
             done.extend(_refused(update, error) for update in guilty)
             queue.extend(part for part in rest if part)
-        except RateLimited:
+        except (RateLimited, PortalPermanentError) as error:
             if not done:
                 raise
-            done.extend(Outcome(u.id, u.trace, "refused", answer="HubSpot asked to slow down (429)") for u in batch)
+            done.extend(_refused(update, error) for update in batch)
         except PortalTemporaryError as error:
             done.extend(Outcome(u.id, u.trace, "uncertain", answer=str(error)) for u in batch)
         else:
@@ -131,9 +131,9 @@ def _without_result(updates: Iterable[Update], errors: Sequence[Json]) -> list[O
     outcomes = []
     for update in updates:
         own = next((e for e in errors if _names(e, update)), None)
-        if own is None:
+        if own is None:  # part of an answer: what it leaves out may have been written all the same
             said = reason(errors[0]) if errors else "HubSpot's answer doesn't mention the contact"
-            outcomes.append(Outcome(update.id, update.trace, "refused", answer=said))
+            outcomes.append(Outcome(update.id, update.trace, "uncertain", answer=said))
         else:
             state = "gone" if own.get("category") == "OBJECT_NOT_FOUND" else "refused"
             outcomes.append(Outcome(update.id, update.trace, state, answer=reason(own)))  # type: ignore[arg-type]

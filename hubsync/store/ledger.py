@@ -7,7 +7,7 @@ A cause fires once: the key (portal, contact, rule, cause_key, target) is unique
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -102,6 +102,18 @@ _SETTLE = (
         answered_at=func.coalesce(bindparam("at_", type_=write.c.answered_at.type), write.c.answered_at),
     )
 )
+
+
+def annotate(tx: Connection, portal: int, notes: Mapping[int, str]) -> None:
+    """Replaces the notes of rows; their states stay."""
+    for id_, note in notes.items():
+        tx.execute(update(write).where(write.c.portal_id == portal, write.c.id == id_).values(note=note))
+
+
+def move_above(tx: Connection, portal: int, below: Mapping[int, str]) -> None:
+    """Notes above which entry of the history rows really lie."""
+    for id_, stamp in below.items():
+        tx.execute(update(write).where(write.c.portal_id == portal, write.c.id == id_).values(below=stamp))
 
 
 def close_tasks(tx: Connection, portal: int, ids: Collection[int], at: datetime) -> None:

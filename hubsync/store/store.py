@@ -224,6 +224,16 @@ class Store:
         with self._db.read() as tx:
             return ledger.of_run(tx, portal, run)
 
+    def annotate(self, portal: int, notes: Mapping[int, str]) -> None:
+        """Replaces the notes of rows, whatever their states."""
+        with self._db.write() as tx:
+            ledger.annotate(tx, portal, notes)
+
+    def move_above(self, portal: int, below: Mapping[int, str]) -> None:
+        """Corrects `below` of rows that HubSpot's history shows above another entry than the one meant."""
+        with self._db.write() as tx:
+            ledger.move_above(tx, portal, below)
+
     def open_tasks(self, portal: int, contacts: Collection[str]) -> dict[str, tuple[Write, ...]]:
         """The tasks (planned, sent or created) not known to be closed, by contact, oldest first."""
         with self._db.read() as tx:

@@ -72,9 +72,12 @@ class Looker:
             read = self.gateway.read_contacts(ids[start : start + WAITING_ROOM], self.policy.properties)
             yield from self.over([list({c.id: c for c in read.found.values()}.values())])
 
-    def again(self, contacts: Sequence[Contact]) -> list[Look]:
-        """Decide anew on contacts as just read, with their history; everything dear is fetched afresh."""
-        fresh = [replace(c, deals=None, engagements=None) for c in self.dresser.dress(contacts)]
+    def again(self, contacts: Sequence[Contact], as_if: Callable[[Contact], Contact] = lambda c: c) -> list[Look]:
+        """Decide anew on contacts as just read, with their history; everything dear is fetched afresh.
+
+        `as_if` may change what is known of each before the decision.
+        """
+        fresh = [replace(as_if(c), deals=None, engagements=None) for c in self.dresser.dress(contacts)]
         return self._complete(self._decide(fresh))
 
     def _decide(self, contacts: Iterable[Contact]) -> list[Look]:

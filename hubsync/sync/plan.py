@@ -11,6 +11,7 @@ from hubsync.policy.changes import PROPOSE, Cause, CreateTask, Finding, SetPrope
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Policy
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.store.values import Write
 from hubsync.sync.looking import Look
 
 Row = dict[str, Any]
@@ -98,6 +99,17 @@ def task_row(contact: str, task: CreateTask, state: str) -> Row:
     }
 
 
+def finding_row(write: Write, message: str) -> Row:
+    """Something about one of hubsync's writes that somebody should look at, as JSON has it."""
+    return {
+        "contact": write.contact,
+        "rule": write.rule,
+        "playbook": write.playbook,
+        "property": write.target,
+        "message": message,
+    }
+
+
 @dataclass(slots=True)
 class Tally:
     """What a run found and did, as it goes."""
@@ -113,6 +125,9 @@ class Tally:
     tasks: list[Row] = field(default_factory=list)
     conflicts: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
+    findings: list[Row] = field(default_factory=list)
+    uncertain: int = 0
+    """Tasks that HubSpot may or may not have created; a later run finds out."""
 
     def count(self, look: Look, policy: Policy) -> None:
         """Count one look: what it shows besides what it changes."""

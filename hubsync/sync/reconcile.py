@@ -11,9 +11,11 @@ from datetime import datetime
 
 import structlog
 
+from hubsync.errors import PortalError
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
+from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import Book, Dresser, NoBook
 from hubsync.sync.guard import Limits
@@ -21,9 +23,10 @@ from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, task_row
-from hubsync.sync.recovery import recover
+from hubsync.sync.recovery import recover, uncertain_tasks
 from hubsync.sync.scope import CURSOR, DUE_AT_ONCE, Scope, base_for_guard, horizon_for, last_completed, read_scope
 from hubsync.sync.spool import Spool
+from hubsync.sync.stopping import how_far, what_to_do
 from hubsync.sync.writing import Writer
 
 log = structlog.get_logger()
@@ -83,7 +86,7 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
         store.close_dead_runs(portal, started)
-        recover(session.gateway, store, portal, started)
+        recover(session.gateway, store, portal, started, fence=lease.transaction)
         _first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
@@ -97,16 +100,25 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
                 state = "stopped"
                 limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
                 state = "failed"
+                after = Aftermath(session.gateway, store, session.portal, lease, run, looker, tally)
+                after.catch_up()
                 Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
+                after.look(advance)
+            recover(session.gateway, store, portal, session.portal_now(), fence=lease.transaction)
             state = "done"
         except KeyboardInterrupt as stop:
             state = "interrupted"
-            raise KeyboardInterrupt(_how_far(run, tally)) from stop
+            raise KeyboardInterrupt(how_far(run, tally)) from stop
+        except PortalError as error:
+            error.add_note(what_to_do(error, session.portal.account, session.portal_now()))
+            error.add_note(how_far(run, tally))
+            raise
         finally:
             with lease.transaction():
                 store.finish_run(portal, run, _run_state(state), _counts(tally), session.portal_now())
                 if state == "done" and scope.moves_cursor:
                     store.set_cursor(portal, CURSOR, started.isoformat())
+    tally.uncertain = uncertain_tasks(store, portal)
     return Outcome(run, tally, horizon.since, session.gateway.calls)
 
 
@@ -145,16 +157,6 @@ def _decide_all(
     if scope.moves_cursor:
         store.forget(session.portal.id, gone)  # due, and not there any more
     return tasks, changed
-
-
-def _how_far(run: int, tally: Tally) -> str:
-    changes = tally.states().get("applied", 0)
-    tasks = sum(t["state"] == "applied" for t in tally.tasks)
-    return (
-        f"Stopped. Run {run} had looked at {tally.contacts:,} contacts, written {changes:,} "
-        f"change{'' if changes == 1 else 's'} and {tasks:,} task{'' if tasks == 1 else 's'}. The next "
-        "`hubsync sync --write` goes on from there; nothing is written twice."
-    )
 
 
 def _run_state(state: str) -> RunState:

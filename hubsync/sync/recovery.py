@@ -1,28 +1,45 @@
 """What a killed run left behind: rows planned or sent whose outcome nobody recorded. HubSpot itself tells.
 
-A planned row was never sent. A sent value shows in the property's history, directly above the entry we had read. A
-sent task shows on the contact by its reference; one that may still be under way is left for later.
+A planned row was never sent. A sent value shows in the property's history, above the entry we had read. A sent task
+shows on the contact by its reference; HubSpot has no idempotency key, so that it counts as not created only once it
+can't be under way any more and two reads, some time apart, did not show it. Never sleeps: time is an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
 import structlog
 
 from hubsync.portal.gateway import Gateway
+from hubsync.portal.values import Task
+from hubsync.portal.writing import same_value
 from hubsync.store.store import Store
 from hubsync.store.values import Settlement, Write
+from hubsync.sync.position import INTEGRATION, find, lies_where_meant, value
 
 log = structlog.get_logger()
 
 UNDER_WAY = timedelta(seconds=150)
 """HubSpot may still be executing a request that long after it was sent (524 comes after 100 s, hubspot-api 9)."""
+APART = timedelta(seconds=30)
+"""Between the two reads that must both not show a task before it counts as not created."""
+SKEW = timedelta(seconds=60)
+"""By which HubSpot's time stamps may lie before our note of having sent."""
+MISSED = "not there at "
+"""Begins the note of a task that one read did not show; the moment follows."""
+
+Fence = Callable[[], AbstractContextManager[None]]
 
 
-def recover(gateway: Gateway, store: Store, portal: int, now: datetime) -> int:
-    """Settle what dead runs left open; returns how many rows were settled."""
+def recover(gateway: Gateway, store: Store, portal: int, now: datetime, *, fence: Fence = nullcontext) -> int:
+    """Settle what dead runs left open; returns how many rows were settled.
+
+    Tasks sent less than 150 s ago, and those missed only once so far, stay open for a later call. `fence` makes the
+    transaction that everything is recorded in.
+    """
     rows = store.unsettled(portal)
     if not rows:
         return 0
@@ -32,14 +49,28 @@ def recover(gateway: Gateway, store: Store, portal: int, now: datetime) -> int:
         if r.state == "planned"
     ]
     sent = [r for r in rows if r.state == "sent"]
-    values = list(settle_values(gateway, [r for r in sent if r.kind in {"set", "undo"}], now))
-    tasks = list(_tasks(gateway, [r for r in sent if r.kind == "task"], now))
-    store.settle(portal, [*never, *values, *tasks])
-    log.info("run.recovered", never_sent=len(never), values=len(values), tasks=len(tasks))
+    values = list(settle_values(gateway, [r for r in sent if r.kind in {"set", "undo"}], now, known_app(store, portal)))
+    tasks, missed = _settle_tasks(gateway, store, portal, [r for r in sent if r.kind == "task"], now)
+    with fence():
+        store.settle(portal, [*never, *values, *tasks])
+        store.annotate(portal, missed)
+    log.info("run.recovered", never_sent=len(never), values=len(values), tasks=len(tasks), missed=len(missed))
     return len(never) + len(values) + len(tasks)
 
 
-def settle_values(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Iterable[Settlement]:
+def uncertain_tasks(store: Store, portal: int) -> int:
+    """How many tasks of ended runs HubSpot may or may not have created."""
+    return sum(row.kind == "task" for row in store.unsettled(portal))
+
+
+def known_app(store: Store, portal: int) -> str | None:
+    """The number of our own app as learned from history, None until something was."""
+    return next((p.app_id for p in store.portals() if p.id == portal), None)
+
+
+def settle_values(
+    gateway: Gateway, rows: Sequence[Write], now: datetime, app_id: str | None = None
+) -> Iterable[Settlement]:
     """What became of values sent without an answer: applied if history shows them above what we had read."""
     if not rows:
         return
@@ -48,20 +79,67 @@ def settle_values(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Ite
     for row in rows:
         contact = read.found.get(row.contact)
         entries = (contact.history or {}).get(row.target, ()) if contact is not None else ()
-        below = [*(str(e["timestamp"]) for e in entries[1:]), ""]
-        landed = any(
-            (e.get("value") or "") == (row.after or "") and b == row.below for e, b in zip(entries, below, strict=False)
+        exact = any(
+            same_value(row.after or "", value(entry)) and lies_where_meant(entries, index, row)
+            for index, entry in enumerate(entries)
         )
-        yield Settlement(row.id, "applied" if landed else "not_applied", now, note="found in the history")
+        landed = exact or find(entries, row, app_id) is not None
+        note = "found in the history" if landed else "not found in the history"
+        yield Settlement(row.id, "applied" if landed else "not_applied", now, note=note)
 
 
-def _tasks(gateway: Gateway, rows: Sequence[Write], now: datetime) -> Iterable[Settlement]:
+def _settle_tasks(
+    gateway: Gateway, store: Store, portal: int, rows: Sequence[Write], now: datetime
+) -> tuple[list[Settlement], dict[int, str]]:
+    """Settlements of tasks found or given up, and notes for those missed for the first time."""
     if not rows:
-        return
-    present = gateway.tasks_of({r.contact for r in rows})
+        return [], {}
+    app_id = known_app(store, portal)
+    contacts = {r.contact for r in rows}
+    present = gateway.tasks_of(contacts)
+    taken = {w.object_id for found in store.ledger_of(portal, contacts).values() for w in found if w.object_id}
+    settled: list[Settlement] = []
+    missed: dict[int, str] = {}
     for row in rows:
-        task = next((t for t in present.get(row.contact, ()) if row.ref in t.body), None)
+        task = _created(row, present.get(row.contact, ()), taken, app_id)
         if task is not None:
-            yield Settlement(row.id, "applied", now, object_id=task.id, note="found after the run had ended")
-        elif row.sent_at is None or now - row.sent_at >= UNDER_WAY:
-            yield Settlement(row.id, "not_applied", now, note="not found after the run had ended")
+            taken.add(task.id)
+            settled.append(Settlement(row.id, "applied", now, object_id=task.id, note="found after the run had ended"))
+        elif may_be_under_way(row, now):
+            continue
+        elif now - (first := _missed_at(row) or now) >= APART:
+            note = f"not created: looked for at {first.isoformat()} and {now.isoformat()}"
+            settled.append(Settlement(row.id, "not_applied", now, note=note))
+        elif _missed_at(row) is None:
+            missed[row.id] = MISSED + now.isoformat()
+    return settled, missed
+
+
+def may_be_under_way(row: Write, now: datetime) -> bool:
+    """Whether HubSpot may still be executing the request."""
+    return row.sent_at is not None and now - row.sent_at < UNDER_WAY
+
+
+def _missed_at(row: Write) -> datetime | None:
+    """When a read first did not show the task, as its note has it."""
+    note = row.note or ""
+    return datetime.fromisoformat(note.removeprefix(MISSED)) if note.startswith(MISSED) else None
+
+
+def _created(row: Write, tasks: Sequence[Task], taken: set[str], app_id: str | None) -> Task | None:
+    """The task that the row created: the one with its reference, else one that can be no other's."""
+    free = [task for task in tasks if task.id not in taken]
+    return next((task for task in free if row.ref in task.body), None) or next(_alike(row, free, app_id), None)
+
+
+def _alike(row: Write, tasks: Iterable[Task], app_id: str | None) -> Iterator[Task]:
+    """Tasks that our app created when the row was sent, with its subject and owner, and with nobody's reference."""
+    if row.sent_at is None:
+        return
+    since, until = row.sent_at - SKEW, row.sent_at + UNDER_WAY + SKEW
+    for task in tasks:
+        ours = task.source == INTEGRATION and (app_id is None or task.source_id == app_id)
+        when = task.created_at is not None and since <= task.created_at <= until
+        same = task.subject == row.after and (task.owner_id or None) == (row.facts.get("owner") or None)
+        if ours and when and same and "[hubsync " not in task.body:
+            yield task

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hubsync.errors import PortalPermanentError, RateLimited
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause, CreateTask, SetProperty, Superseded, WithdrawTask
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.gateway import Gateway
-from hubsync.portal.values import NewTask, Update
+from hubsync.portal.values import NewTask, TaskOutcome, Update
 from hubsync.portal.values import Outcome as Written
 from hubsync.store.store import Store
 from hubsync.store.values import NewWrite, Settlement, WriteState
@@ -25,7 +26,7 @@ from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_failed, remember_written
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, task_row
-from hubsync.sync.recovery import settle_values
+from hubsync.sync.recovery import known_app, settle_values
 from hubsync.sync.spool import Spool
 
 BATCH = 100
@@ -63,7 +64,7 @@ class Writer:
         self.looker = looker
         self.tally = tally
         self._tasks: list[tuple[Look, CreateTask]] = []
-        self._uncertain: list[_Row] = []
+        self._uncertain: dict[int, tuple[_Row, str]] = {}
 
     def write_all(self, spool: Spool[Planned], advance: Advance) -> None:
         """Write everything in the spool, 100 contacts at a time."""
@@ -183,10 +184,10 @@ class Writer:
         results: list[Settlement] = []
         for outcome in outcomes:
             for row in by_contact[outcome.id]:
-                state = _state_of(outcome)
+                state = state_of(outcome)
                 if state is None:
                     failed.add(row.contact)
-                    self._uncertain.append(row)
+                    self._uncertain[row.id] = (row, outcome.answer)
                     continue
                 if state != "applied":
                     failed.add(row.contact)
@@ -197,15 +198,18 @@ class Writer:
 
     def _find_out(self) -> None:
         """Ask HubSpot what became of writes that no answer came to: history shows them or it doesn't."""
-        rows = {row.id: row for row in self._uncertain}
-        if not rows:
+        if not self._uncertain:
             return
-        sent = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.id in rows]
-        results = list(settle_values(self.gateway, sent, self.looker.now()))
+        sent = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.id in self._uncertain]
+        app_id = known_app(self.store, self.portal.id)
+        results = [
+            replace(found, answer=None if found.state == "applied" else self._uncertain[found.id][1] or None)
+            for found in settle_values(self.gateway, sent, self.looker.now(), app_id)
+        ]
         with self.lease.transaction():
             self.store.settle(self.portal.id, results)
         for result in results:
-            row = rows[result.id]
+            row, _ = self._uncertain[result.id]
             self.tally.changes.append(change_row(row.contact, row.change, result.state))
 
     def _spend(self, lost: Sequence[tuple[Look, Superseded]]) -> None:
@@ -252,7 +256,8 @@ class Writer:
             )
             fresh = [n for n, entry in enumerate(planned) if entry.fresh]
             self.store.mark_sent(self.portal.id, [planned[n].id for n in fresh], self.looker.now())
-        outcomes = self.gateway.create_tasks(
+        outcomes = self._send_tasks(
+            [planned[n].id for n in fresh],
             [
                 NewTask(
                     contact_id=batch[n][0],
@@ -264,7 +269,7 @@ class Writer:
                     priority=tasks[n].priority,
                 )
                 for n in fresh
-            ]
+            ],
         )
         now = self.looker.now()
         states: dict[str, WriteState | None] = {"created": "applied", "refused": "refused", "uncertain": None}
@@ -282,6 +287,18 @@ class Writer:
             self.store.settle(self.portal.id, results)
             remember_written(self.store, self.portal, [k for k in looks if k.contact.id not in failed], now)
             remember_failed(self.store, self.portal, [k for k in looks if k.contact.id in failed], now)
+
+    def _send_tasks(self, rows: Sequence[int], new: Sequence[NewTask]) -> list[TaskOutcome]:
+        """Create tasks. An error that rules out that anything was created is noted before it ends the run."""
+        try:
+            return self.gateway.create_tasks(new)
+        except (PortalPermanentError, RateLimited) as error:
+            now = self.looker.now()
+            with self.lease.transaction():
+                self.store.settle(
+                    self.portal.id, [Settlement(id_, "not_applied", now, note=f"not created: {error}") for id_ in rows]
+                )
+            raise
 
     def _new_task(self, contact: str, task: CreateTask, ref: str) -> NewWrite:
         return NewWrite(
@@ -328,7 +345,7 @@ def _cause_columns(rule: str, playbook: str, cause: Cause) -> dict[str, Any]:
     }
 
 
-def _state_of(outcome: Written) -> WriteState | None:
+def state_of(outcome: Written) -> WriteState | None:
     """The ledger's state for an outcome; None where it is not known and the next run must find out."""
     match outcome.state:
         case "applied" | "not_applied" | "refused":

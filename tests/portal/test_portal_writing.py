@@ -125,7 +125,7 @@ def test_a_contact_that_the_answer_does_not_mention_is_not_taken_for_written(
     wire.post(UPDATE, json={"results": [result("1", hs_lead_status="NEW"), result("9", hs_lead_status="NEW")]})
     updates = [Update("1", {"hs_lead_status": "NEW"}, "a"), Update("2", {"hs_lead_status": "NEW"}, "b")]
     outcomes = gateway.update_contacts(updates)
-    assert [o.state for o in outcomes] == ["applied", "refused"]
+    assert [o.state for o in outcomes] == ["applied", "uncertain"]
     assert outcomes[1].answer == "HubSpot's answer doesn't mention the contact"
 
 
