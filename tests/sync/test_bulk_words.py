@@ -36,11 +36,10 @@ def test_a_condition_that_cannot_be_meant_is_a_fault_with_what_was_meant(desk: D
 
 def test_a_status_that_the_portal_lacks_makes_a_condition_impossible_by_name(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(added_statuses=False)
-    _, faults = compile_where(["lead_status is nurture"], desk.loaded.files, desk.bound())
-    assert faults == [
-        '--where "lead_status is nurture": the portal has no option for Lead status "nurture"; '
-        "hubsync check tells what it lacks"
-    ]
+    where = "lead_status is nurture"
+    _, faults = compile_where([where], desk.loaded.files, desk.bound())
+    lacks = 'the portal has no option for Lead status "nurture"; hubsync check tells what it lacks'
+    assert faults == [f'--where "{where}": {lacks}']
 
 
 @pytest.mark.parametrize(
