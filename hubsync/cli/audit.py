@@ -84,7 +84,7 @@ def report_of(
         facts.append(("Of these, backlog", f"{old} (from before rules count; sync never writes them)"))
     if found.waiting:
         facts.append(("Still settling", found.waiting))
-    if bench.portal.policy.gaps:
+    if any(not gap.opt_in for gap in bench.portal.policy.gaps):
         facts.append(("Not applied", f"{_off(bench)} — hubsync check tells what the portal lacks"))
     table = Table(COLUMNS, rows, "Findings")
     if on_screen:
@@ -99,7 +99,7 @@ def report_of(
 
 
 def _off(bench: Workbench) -> str:
-    rules = {g.rule for g in bench.portal.policy.gaps if g.off}
+    rules = {g.rule for g in bench.portal.policy.gaps if g.off and not g.opt_in}
     return f"{len(rules)} rule{'s' if len(rules) > 1 else ''}" if rules else "parts of some rules"
 
 

@@ -70,6 +70,14 @@ def workbench(context: typer.Context, *, bulk: bool = True, database: str = "if 
 
 
 @contextlib.contextmanager
+def gateway_of(context: typer.Context) -> Iterator[Gateway]:
+    """The gateway alone, for what is asked before anything else is known of the portal."""
+    settings = invocation(context).settings()
+    with Gateway(settings.api_url, settings.token_provider(), api_version=settings.api_version) as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
 def database_of(context: typer.Context) -> Iterator[Store]:
     """The database alone, for commands that don't ask HubSpot. Raises SettingsError where there is none."""
     settings = invocation(context).settings()

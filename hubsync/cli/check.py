@@ -6,18 +6,56 @@ from typing import Any
 
 import typer
 
-from hubsync.cli.build import Workbench, workbench
+from hubsync.cli.build import Workbench, gateway_of, workbench
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
+from hubsync.policy.policy import Gap
+from hubsync.portal.values import ScopeCheck
 from hubsync.sync.checkup import Checkup, check_portal
+
+NEEDED = frozenset({"crm.objects.contacts.read", "crm.schemas.contacts.read", "crm.objects.deals.read"})
+"""Scopes without which the rules can't be held against a portal at all."""
 
 
 def check(context: typer.Context, form: FormatOption = None, out: OutOption = None) -> int:
     """Check settings, token, scopes and rules against the portal. Reads only; ends with 1 if something is amiss."""
+    with gateway_of(context) as gateway:
+        scopes = gateway.scopes()
+    if any(not s.present and s.scope in NEEDED for s in scopes):
+        emit(_scopes_alone(scopes), form=form, out=out)
+        return 1
     with workbench(context, bulk=False) as bench:
-        checkup = check_portal(bench.gateway, bench.portal, bench.gateway.scopes())
+        checkup = check_portal(bench.gateway, bench.portal, scopes)
         emit(_report(bench, checkup), form=form, out=out)
     return 0 if checkup.is_clean else 1
+
+
+def _scopes_alone(scopes: tuple[ScopeCheck, ...]) -> Report:
+    """Without these scopes nothing else can be asked, so the scopes are all there is to tell."""
+    missing = [s.scope for s in scopes if not s.present]
+    return Report(
+        title="hubsync check",
+        facts=[
+            ("Settings", "fine"),
+            ("Token", "accepted"),
+            ("Scopes", f"{len(missing)} missing: {', '.join(missing)}"),
+            ("Rules", "can't be held against the portal before these scopes are there"),
+        ],
+        table=_scopes(scopes),
+        document={"scopes": [_scope(s) for s in scopes]},
+    )
+
+
+def _scopes(scopes: tuple[ScopeCheck, ...]) -> Table:
+    return Table(
+        (Column("scope", "Scope"), Column("needed_for", "Needed for"), Column("present", "There")),
+        [(s.scope, s.needed_for, "yes" if s.present else "MISSING") for s in scopes],
+        "Scopes",
+    )
+
+
+def _scope(scope: ScopeCheck) -> dict[str, Any]:
+    return {"scope": scope.scope, "needed_for": scope.needed_for, "present": scope.present}
 
 
 def _report(bench: Workbench, checkup: Checkup) -> Report:
@@ -36,11 +74,7 @@ def _report(bench: Workbench, checkup: Checkup) -> Report:
         title=f"hubsync check of portal {portal.id}",
         facts=facts,
         summaries=[
-            Table(
-                (Column("scope", "Scope"), Column("needed_for", "Needed for"), Column("present", "There")),
-                [(s.scope, s.needed_for, "yes" if s.present else "MISSING") for s in checkup.scopes],
-                "Scopes",
-            ),
+            _scopes(checkup.scopes),
             Table(
                 (
                     Column("needs", "The portal lacks"),
@@ -48,10 +82,7 @@ def _report(bench: Workbench, checkup: Checkup) -> Report:
                     Column("playbook", "Playbook"),
                     Column("off", "Then"),
                 ),
-                [
-                    (g.needs, g.rule or "the rules", g.playbook, "the rule is off" if g.off else "the rest goes on")
-                    for g in checkup.gaps
-                ],
+                [(g.needs, g.rule or "the rules", g.playbook, _then(g)) for g in checkup.gaps],
                 "What the rules need and the portal lacks",
             ),
             Table(
@@ -80,6 +111,12 @@ def _report(bench: Workbench, checkup: Checkup) -> Report:
     )
 
 
+def _then(gap: Gap) -> str:
+    if gap.opt_in:
+        return "yours to choose: the rule is off until then"
+    return "the rule is off" if gap.off else "the rest goes on"
+
+
 def _applied(bench: Workbench, checkup: Checkup) -> str:
     off = len({g.rule for g in checkup.gaps if g.off})
     written = sum(len(content.rules) for content in bench.rules.files.rules.values())
@@ -90,7 +127,7 @@ def _document(bench: Workbench, checkup: Checkup) -> dict[str, Any]:
     return {
         "portal": bench.portal.id,
         "time_zone": bench.portal.account.time_zone,
-        "scopes": [{"scope": s.scope, "needed_for": s.needed_for, "present": s.present} for s in checkup.scopes],
+        "scopes": [_scope(s) for s in checkup.scopes],
         "lacks": [
             {"needs": g.needs, "rule": g.rule or None, "playbook": g.playbook or None, "off": g.off}
             for g in checkup.gaps

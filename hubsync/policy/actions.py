@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 KEYED = {"lead_status": STATUS, "lifecycle_stage": STAGE}
 """The two facts that rules set by policy key, and their properties."""
+KINDS = {"lead_status": "Lead status", "lifecycle_stage": "Lifecycle stage"}
+"""What their keys are called in messages."""
 
 
 class ActionCompiler:
@@ -84,7 +86,7 @@ class ActionCompiler:
         is_status = name == "lead_status"
         terms = self.owner.statuses if is_status else self.owner.stages
         table: Mapping[str, Any] = self.owner.files.portal.statuses if is_status else self.owner.files.portal.stages
-        what = "Lead status" if is_status else "Lifecycle stage"
+        what = KINDS[name]
         if not isinstance(value, str):
             self.owner.report(source, path, f"a {what} of portal.yaml is needed")
             return None, None
@@ -150,6 +152,16 @@ class ActionCompiler:
         except ValueError as error:
             self.owner.report(source, path, str(error))
             return None
+
+
+def lacks_a_key(lacking: Sequence[str]) -> bool:
+    """Whether a status or stage is among what the portal lacks: then the rule is skipped whole, not half applied."""
+    return any(need.startswith(tuple(KINDS.values())) for need in lacking)
+
+
+def said_by_its_name(rule: str) -> str:
+    """What a rule without `says` says: its id as words."""
+    return rule.replace("_", " ").capitalize() + "."
 
 
 def _constant(value: str) -> Resolve:

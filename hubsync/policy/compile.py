@@ -7,13 +7,13 @@ gap: an action whose property is missing is left out, a rule of which nothing re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from hubsync.policy import causes, cells, matrix
-from hubsync.policy.actions import ActionCompiler
+from hubsync.policy.actions import ActionCompiler, lacks_a_key, said_by_its_name
 from hubsync.policy.ages import parse_ages
 from hubsync.policy.conditions import Condition, Test, for_team
 from hubsync.policy.deals import DealTerms
@@ -21,6 +21,7 @@ from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group, impossible
 from hubsync.policy.policy import Gap, Policy, Schema
+from hubsync.policy.rollout import ROLLOUT, capped, caps_of, names_of
 from hubsync.policy.rules import PROPOSE, Rule, SetAction, all_of, any_of
 from hubsync.policy.ruleset import RuleSet, ideal_schema
 from hubsync.policy.spec import Conditions, RuleSpec
@@ -110,8 +111,9 @@ class _Compiler:
         managed = self._managed()
         automations = self._automations(quiet)
         table = matrix.compile_matrix(self, self.files.matrix, combination)
-        rules = (*automations, *table)
-        return Policy(
+        own = (*automations, *table)
+        rules = self._capped(own)
+        general = Policy(
             rules=rules,
             cells=cells.lay_out(rules, self.statuses, self.stages, portal),
             statuses=self.statuses,
@@ -145,6 +147,32 @@ class _Compiler:
             ),
             digest=self.files.digest,
         )
+        return replace(general, by_team=self._teams(own, general))
+
+    def _capped(self, own: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        """The rules as far as the roll-out lets them go (B6)."""
+        spec = self.files.rollout
+        if spec is None:
+            return own
+        known = names_of(own) | {g.rule for g in self.gaps}
+        said: list[tuple[KeyPath, Mapping[str, str]]] = [(("rollout", "rules"), spec.rules)]
+        said += [(("rollout", "teams", team, "rules"), caps.rules) for team, caps in spec.teams.items()]
+        for path, names in said:
+            for name in names:
+                if name not in known:
+                    hint = did_you_mean(name, known)
+                    self.report(ROLLOUT, (*path, name), f'"{name}" is neither a rule nor a playbook id of one{hint}')
+        return capped(own, caps_of(spec))
+
+    def _teams(self, own: tuple[Rule, ...], general: Policy) -> dict[str, Policy]:
+        """For each team with caps of its own: the same policy under those."""
+        spec = self.files.rollout
+        found: dict[str, Policy] = {}
+        for team in spec.teams if spec is not None else ():
+            rules = capped(own, caps_of(spec, team))
+            table = cells.lay_out(rules, self.statuses, self.stages, self.files.portal)
+            found[team.casefold()] = replace(general, rules=rules, cells=table)
+        return found
 
     def _quiet(self, text: str, where: tuple[str, KeyPath]) -> timedelta:
         if self.settle is not None:
@@ -255,27 +283,34 @@ class _Compiler:
             cause = causes.once_per_deal(cause)
         if spec.cause == "churn" and self.files.portal.churn is None:
             self.gaps.append(
-                Gap(spec.id, spec.playbook, "churn: in portal.yaml (which property marks a lost customer)", off=True)
+                Gap(
+                    spec.id,
+                    spec.playbook,
+                    "churn: in portal.yaml (which property marks a lost customer)",
+                    off=True,
+                    opt_in=True,
+                )
             )
             return None
         compiled, lacking, proposes = actions.compile(spec.then, source, (*path, "then"))
         compiled_sets = [a.property for a in compiled if isinstance(a, SetAction)]
         self.written.update(compiled_sets)
         live = [g for g in groups if not impossible(g, self)]
+        off = not compiled or lacks_a_key(lacking)
         for need in lacking:
-            self.gaps.append(Gap(spec.id, spec.playbook, need, off=not compiled))
+            self.gaps.append(Gap(spec.id, spec.playbook, need, off=off))
+        if off:
+            return None
         if groups and not live and all(groups):
             keys = sorted({k for g in groups for k in impossible(g, self)})
             self.gaps.append(Gap(spec.id, spec.playbook, ", ".join(keys), off=True))
-            return None
-        if not compiled:
             return None
         settle = self._quiet(spec.settle, (source, (*path, "settle"))) if spec.settle else quiet
         watches = {c.fact.property for g in groups for c in g if c.fact.property} | set(compiled_sets)
         return Rule(
             id=spec.id,
             playbook=spec.playbook,
-            says=spec.says,
+            says=spec.says or said_by_its_name(spec.id),
             mode=PROPOSE if proposes else spec.mode,
             cause=cause,
             groups=tuple(tuple(g) for g in live),

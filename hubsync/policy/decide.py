@@ -23,6 +23,7 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
 
     Where `needs` of the answer is not 0, read those facts and decide again; the rest of the answer is then empty.
     """
+    policy = policy.of(contact)
     get = contact.properties.get
     cell = policy.cells.get((get(STATUS) or "", get(STAGE) or ""))
     if cell is None:

@@ -6,7 +6,7 @@ Asked by decisions and by their explanation, so that both tell the same (design 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hubsync.policy import timeline
 from hubsync.policy.changes import Cause
@@ -14,9 +14,6 @@ from hubsync.policy.policy import Policy
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE
-
-ONCE_IN = timedelta(days=7)
-"""A hard correction is made at most once in this time per contact (C2, A18)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +61,3 @@ def moves_backward(policy: Policy, name: str, old: str, new: str) -> bool:
         return False
     order = policy.stage_order
     return old not in order or new not in order or order[new] < order[old]
-
-
-def corrected_lately(view: View, rule: Rule) -> datetime | None:
-    """When a hard rule last corrected this contact, if that is less than seven days ago."""
-    written = (o.written_at for o in view.contact.ours if o.rule == rule.id and not o.restores)
-    return max((at for at in written if view.now - at < ONCE_IN), default=None)

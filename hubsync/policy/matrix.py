@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hubsync.policy import causes
-from hubsync.policy.actions import KEYED, ActionCompiler
+from hubsync.policy.actions import KEYED, ActionCompiler, lacks_a_key
 from hubsync.policy.causes import Source
 from hubsync.policy.rules import AUTO, PROPOSE, REPORT, Action, FindingAction, Rule, SetAction
 from hubsync.policy.spec import CellSpec, MatrixRowSpec, MatrixSpec
@@ -189,11 +189,15 @@ class _Matrix:
             conditions["lead_status_entered"] = {"is_more_than_ago": cell.for_}
         group = tuple(self.owner.conditions(conditions, MATRIX, path))
         actions: list[Action] = []
+        says = cell.report or cell.ask_deal or self._says(stage, status, side, values)
         if values:
-            actions += self.actions.sets(values, MATRIX, (*path, "set" if cell.set is not None else "propose"))[0]
+            sets, lacking = self.actions.sets(values, MATRIX, (*path, "set" if cell.set is not None else "propose"))
+            if lacks_a_key(lacking):
+                says = f"{says} The portal has no {', no '.join(lacking)}."
+            else:
+                actions += sets
         if not actions:
             mode = REPORT
-        says = cell.report or cell.ask_deal or self._says(stage, status, side, values)
         if mode == REPORT:
             actions = [FindingAction(says)]
         self.owner.written.update(a.property for a in actions if isinstance(a, SetAction))

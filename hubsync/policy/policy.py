@@ -59,6 +59,8 @@ class Gap:
     playbook: str
     needs: str
     off: bool
+    opt_in: bool = False
+    """Something the rule files leave to be chosen: nothing is wrong where it isn't."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,16 @@ class Policy:
     """Per category of the backlog, in order: whether a contact belongs there (B2)."""
     managed_stages: frozenset[str] = frozenset()
     """HubSpot's values of the stages whose contacts are managed (D5)."""
+
+    by_team: Mapping[str, Policy] = field(default_factory=dict)
+    """For teams that the roll-out lets do more or less (B6), by the team's name in lower case: the same, so capped."""
+
+    def of(self, contact: Contact) -> Policy:
+        """The policy for this contact: that of the first of its owner's teams that has one of its own."""
+        if not self.by_team:
+            return self
+        teams = self.owner_teams.get(contact.properties.get("hubspot_owner_id") or "", ())
+        return next((self.by_team[t.casefold()] for t in teams if t.casefold() in self.by_team), self)
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id."""

@@ -70,6 +70,8 @@ class Rule:
     where: str = ""
     says_cause: str = ""
     ask: str = ""
+    lowered: bool = False
+    """Whether the roll-out keeps the rule below its own mode (B6)."""
 
     sets: tuple[SetAction, ...] = field(init=False)
     """The actions that write a property."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hubsync.policy.policy import PropertyShape, Schema
-from hubsync.policy.spec import MatrixSpec, PortalSpec, RulesSpec
+from hubsync.policy.spec import MatrixSpec, PortalSpec, RolloutSpec, RulesSpec
 from hubsync.policy.vocabulary import Option
 
 
@@ -18,6 +18,8 @@ class RuleSet:
     matrix: MatrixSpec
     rules: Mapping[str, RulesSpec]
     digest: str = ""
+    rollout: RolloutSpec | None = None
+    """What rules may do at most (B6); None: what each says itself."""
 
 
 def ideal_schema(portal: PortalSpec, zone: str = "UTC") -> Schema:

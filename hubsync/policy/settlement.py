@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from hubsync.policy.brake import braked
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import CORRECT, PROPOSE, REPORT, Cause, Conflict, Finding, SetProperty, Superseded
 from hubsync.policy.contest import MAIN, Want, conflict, contest
-from hubsync.policy.gates import ONCE_IN, Overruled, corrected_lately, moves_backward, overruled
+from hubsync.policy.gates import Overruled, moves_backward, overruled
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import FindingAction, Residual, Rule
 from hubsync.policy.view import Missing, View
@@ -144,7 +145,7 @@ class Settlement:
         return wants if not has_main or any(w.target in MAIN for w in wants) else []
 
     def _may_fire(self, rule: Rule, cause: Cause, name: str, key: str) -> bool:
-        """The two gates, ledger and freshness; a cell of the matrix that they stop is a finding (C2)."""
+        """The two gates, ledger and freshness, and the brake; a cell of the matrix that they stop is a finding (C2)."""
         choice = overruled(self.view, rule, name, cause)
         if isinstance(choice, Missing):
             self.needs |= choice.mask
@@ -153,11 +154,11 @@ class Settlement:
             if rule.matrix:
                 self._stays(rule, cause, choice)
             return False
-        lately = corrected_lately(self.view, rule) if rule.hard else None
-        if lately is not None:
-            self.look_again = earlier(self.look_again, lately + ONCE_IN)
-            self._note(rule, cause, REPORT, f"{rule.says} Corrected once in the last 7 days; changed again since.")
-        return lately is None
+        brake = braked(self.view, rule, name, cause)
+        if brake is not None:
+            self.look_again = earlier(self.look_again, brake.until)
+            self._note(rule, cause, REPORT, f"{rule.says} {brake.why}", braked=True)
+        return brake is None
 
     def _not_too_late(self, wants: list[Want], live: bool) -> list[Want]:
         """Without rules whose cause lies before that of a status already decided: it would have been overwritten.
@@ -251,6 +252,9 @@ class Settlement:
         for action in rule.actions:
             if isinstance(action, FindingAction):
                 self._note(rule, cause, REPORT, action.message)
+        for task in rule.tasks:
+            if not rule.sets and ledger_key(rule.id, cause, task.template) not in self.view.contact.spent:
+                self._note(rule, cause, REPORT, f'{rule.says} A task "{task.subject}" would be written.')
         for action in rule.sets:
             value = action.resolve(self.view, cause)
             if isinstance(value, Missing):
@@ -259,7 +263,8 @@ class Settlement:
             old = self.view.properties.get(action.property) or ""
             if value is None or value == old or moves_backward(self.policy, action.property, old, value):
                 continue
-            if ledger_key(rule.id, cause, action.property) in self.view.contact.spent:
+            key = ledger_key(rule.id, cause, action.property)
+            if key in self.view.contact.spent or (rule.lowered and not self._may_fire(rule, cause, action.property, key)):
                 continue
             kind = PROPOSE if rule.mode == PROPOSE else REPORT
             self._note(rule, cause, kind, f"{rule.says} {rule.ask}".strip(), (action.property, old, value))
@@ -273,11 +278,20 @@ class Settlement:
             reason = f"{choice.how} on {day}, so it stays."
         self._note(rule, cause, REPORT, f"{rule.says} {reason}")
 
-    def _note(self, rule: Rule, cause: Cause, kind: str, message: str, fix: tuple[str, str, str] | None = None) -> None:
+    def _note(
+        self,
+        rule: Rule,
+        cause: Cause,
+        kind: str,
+        message: str,
+        fix: tuple[str, str, str] | None = None,
+        *,
+        braked: bool = False,
+    ) -> None:
         mark = (fix[0], fix[2]) if fix is not None else (rule.id,)
         if mark not in self.findings:
             backlog = self.horizon.is_backlog(rule.id, cause.at)
-            self.findings[mark] = Finding(kind, rule.id, rule.playbook, message, backlog, fix, cause)
+            self.findings[mark] = Finding(kind, rule.id, rule.playbook, message, backlog, fix, cause, braked)
 
 
 def earlier(one: datetime | None, other: datetime | None) -> datetime | None:

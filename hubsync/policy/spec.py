@@ -190,7 +190,7 @@ class RuleSpec(Spec):
 
     id: Text = Field(pattern=r"^[a-z][a-z0-9_]*$")
     playbook: Text
-    says: Text
+    says: Text = ""
     when: Conditions | list[Conditions]
     cause: Text | None = None
     then: list[ActionSpec]
@@ -202,6 +202,27 @@ class RuleSpec(Spec):
     was: list[Text] = []
     ask: Text | None = None
     only_for: Text | None = None
+
+
+class CapsSpec(Spec):
+    """What a team's rules may do at most (B6)."""
+
+    default: Mode | None = None
+    rules: dict[Text, Mode] = {}
+
+
+class RolloutSpec(Spec):
+    """What rules may do at most (B6): all of them, single ones by id or playbook id, and by team."""
+
+    default: Mode = "auto"
+    rules: dict[Text, Mode] = {}
+    teams: dict[Text, CapsSpec] = {}
+
+
+class RolloutFileSpec(Spec):
+    """rollout.yaml."""
+
+    rollout: RolloutSpec
 
 
 class RowSpec(Spec):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hubsync.policy.brake import braked
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause
 from hubsync.policy.conditions import Condition
@@ -43,6 +44,7 @@ class RuleWhy:
 
 def why(policy: Policy, contact: Contact, now: datetime, horizon: Horizon) -> tuple[RuleWhy, ...]:
     """Every rule of the policy, in the order of the files, on the contact's present state."""
+    policy = policy.of(contact)
     view = View(policy, contact, now)
     managed = policy.managed(view) > 0
     return tuple(_why(rule, view, horizon, managed) for rule in policy.rules)
@@ -94,8 +96,16 @@ def _hindered(rule: Rule, view: View, horizon: Horizon, managed: bool, cause: Ca
         since = shown(horizon.since) if horizon.since else "the first write"
         return f"its cause of {shown(cause.at)} lies before {since}: backlog"
     if rule.mode != "auto":
-        return f"its mode is {rule.mode}"
-    return _later_choice(rule, view, cause)
+        return f"its mode is {rule.mode}" + (", by the roll-out" if rule.lowered else "")
+    return _later_choice(rule, view, cause) or _brake(rule, view, cause)
+
+
+def _brake(rule: Rule, view: View, cause: Cause) -> str:
+    """What keeps everything the rule would set from being written, so that hubsync doesn't fight (A18)."""
+    spent = view.contact.spent
+    left = [a.property for a in rule.sets if ledger_key(rule.id, cause, a.property) not in spent]
+    brakes = [braked(view, rule, name, cause) for name in left]
+    return brakes[0].why if brakes and brakes[0] is not None and None not in brakes else ""
 
 
 def _later_choice(rule: Rule, view: View, cause: Cause) -> str:

@@ -1,7 +1,7 @@
 """Reading a folder of rule files: every fault of every file at once, each with file:line:column.
 
-A folder holds portal.yaml, matrix.yaml, and files of rules (any other name); `*_test.yaml` are cases and are left to
-`cases.py`. This module reads and positions; what the words mean is policy/compile.py's business.
+A folder holds portal.yaml, matrix.yaml, rollout.yaml if wanted, and files of rules (any other name); `*_test.yaml` are
+cases and are left to `cases.py`. This module reads and positions; what the words mean is policy/compile.py's business.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from pydantic import BaseModel
 from hubsync.errors import Problem, RuleFileError
 from hubsync.policy.compile import MATRIX, PORTAL, KeyPath, compile_policy
 from hubsync.policy.policy import Policy, Schema
+from hubsync.policy.rollout import ROLLOUT
 from hubsync.policy.ruleset import RuleSet
-from hubsync.policy.spec import MatrixSpec, PortalSpec, RulesSpec
+from hubsync.policy.spec import MatrixSpec, PortalSpec, RolloutFileSpec, RulesSpec
 from hubsync.rulefiles.calendars import build_calendars
 from hubsync.rulefiles.lines import Document, read
 from hubsync.rulefiles.models import validate
@@ -94,10 +95,17 @@ def load_rules(folder: Path) -> LoadedRules:
 
     portal = parsed(PortalSpec, PORTAL)
     matrix = parsed(MatrixSpec, MATRIX)
-    rules = {n: parsed(RulesSpec, n) for n in documents if n not in {PORTAL, MATRIX}}
+    rollout = parsed(RolloutFileSpec, ROLLOUT)
+    rules = {n: parsed(RulesSpec, n) for n in documents if n not in {PORTAL, MATRIX, ROLLOUT}}
     if problems or portal is None or matrix is None:
         raise RuleFileError(_sorted(problems))
-    files = RuleSet(portal, matrix, {n: r for n, r in rules.items() if r is not None}, _digest(contents))
+    files = RuleSet(
+        portal,
+        matrix,
+        {n: r for n, r in rules.items() if r is not None},
+        _digest(contents),
+        rollout.rollout if rollout is not None else None,
+    )
     return LoadedRules(folder, files, documents)
 
 

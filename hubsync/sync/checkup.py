@@ -63,7 +63,8 @@ class Checkup:
     @property
     def is_clean(self) -> bool:
         """Whether nothing needs anybody's attention."""
-        return not (self.missing_scopes or self.gaps or self.unmapped or self.foreign)
+        amiss = [gap for gap in self.gaps if not gap.opt_in]
+        return not (self.missing_scopes or amiss or self.unmapped or self.foreign)
 
 
 def check_portal(gateway: Gateway, portal: BoundPortal, scopes: tuple[ScopeCheck, ...]) -> Checkup:
