@@ -54,6 +54,7 @@ class Want:
     once: object = None
     hard: bool = False
     quiet: timedelta = STATUS_QUIET
+    looks_at: tuple[str, ...] = ("status", "stage")
 
     def keys(self) -> set[tuple[str, object, str]]:
         return {(self.rule, self.once or self.cause, prop) for prop in self.sets}
@@ -87,6 +88,7 @@ class Model:
     )
     spent: set[tuple[str, object, str]] = field(default_factory=set)
     hard_at: dict[str, datetime] = field(default_factory=dict)
+    undone: dict[str, datetime] = field(default_factory=dict)
     looked: datetime | None = None
     stamped: datetime | None = None
 
@@ -137,7 +139,7 @@ class Model:
             yield Want("A2", came, {"status": "new"})
         first = min((at for at in self.outreach if at >= self.cycle()), default=None)
         if first and status in ("", "new", "recycled"):
-            yield Want("A3", first, {"status": "attempting"})
+            yield Want("A3", first, {"status": "attempting"}, ("cycle", self.cycle()), looks_at=("status",))
         if status == "qualified" and self.at_or_beyond("lead") and not self.at_or_beyond("sql"):
             yield Want("A9", chosen, {"stage": "sql"})
         if stage == "sql" and STAGES.index(came_from) < STAGES.index("sql"):
@@ -171,7 +173,7 @@ class Model:
         deal = self.lost()[-1]
         if deal.state in FOR_GOOD:
             yield Want(rule, cause, {"status": "disqualified", "reason": deal.state}, quiet=quiet)
-        else:
+        elif self.value("status") != "bad_timing":
             review = months_after(deal.at, 3, self.zone).isoformat()
             yield Want(rule, cause, {"status": "bad_timing", "review": review}, quiet=quiet)
 
@@ -195,9 +197,10 @@ class Model:
                 yield correct(max(came, opened[-1].at), status="converted")
         elif status == "converted" and stage in ("lead", "mql", "sql", "opportunity"):
             if opened:
-                yield correct(max(came, chosen), hard=stage != "sql", stage="opportunity")
+                about = max(came, chosen, opened[-1].at) if stage != "sql" else chosen
+                yield correct(about, hard=stage != "sql", stage="opportunity")
             elif self.lost():
-                yield from self.as_lost(f"C3 {stage}", max(came, self.lost()[-1].opened), CELL_QUIET)
+                yield from self.as_lost(f"C3 {stage}", self.lost()[-1].at, CELL_QUIET)
 
     # Whether they may --------------------------------------------------------------------------------------------
 
@@ -209,15 +212,16 @@ class Model:
             return rule == "A13"
         return self.owner or self.created_by == "form"
 
-    def quiet(self, now: datetime, time: timedelta) -> bool:
-        """D7: somebody else changed something so lately."""
-        newest = [self.history[prop][-1] for prop in ("status", "stage") if self.history[prop]]
+    def quiet(self, now: datetime, time: timedelta, *props: str) -> bool:
+        """D7: somebody else changed one of them so lately."""
+        newest = [self.history[prop][-1] for prop in props if self.history[prop]]
         return any(e.by != "us" and now - e.at < time for e in newest)
 
     def fresh(self, prop: str, cause: datetime) -> bool:
         """A person's later choice stands, and so does a stage that anyone moved backward since."""
         stays = self.stays(prop)
         chosen = [e.at for e in stays if e.by == "person"]
+        chosen += [self.undone[prop]] if prop in self.undone else []
         if prop == "stage":
             steps = zip(stays, stays[1:], strict=False)
             chosen += [b.at for a, b in steps if STAGES.index(b.value) < STAGES.index(a.value)]
@@ -225,7 +229,7 @@ class Model:
 
     def may(self, want: Want, now: datetime, since: datetime) -> Want | None:
         """The want, with what is left of it to set; None where nothing is."""
-        if not self.managed(want.rule) or want.cause < since or self.quiet(now, want.quiet):
+        if not self.managed(want.rule) or want.cause < since or self.quiet(now, want.quiet, *want.looks_at):
             return None
         if want.hard and want.rule in self.hard_at and now - self.hard_at[want.rule] < WEEK:
             return None
@@ -237,15 +241,16 @@ class Model:
             and value != self.value(prop)
             and not (prop == "stage" and self.at_or_beyond(value))
         }
-        return replace(want, sets=left) if left else None
+        return replace(want, sets=left) if {"status", "stage"} & set(left) else None
 
     def horizon(self, now: datetime) -> datetime:
         """From when on causes count (B1)."""
         if self.since is not None:
             return self.since
         self.stamped = self.stamped or now
-        outage = self.looked is not None and now - self.looked > WEEK
-        return max(self.stamped, now - WEEK) if outage else self.stamped
+        if self.looked is not None and now - self.looked > WEEK:
+            self.stamped = max(self.stamped, now - WEEK)
+        return self.stamped
 
     # Runs --------------------------------------------------------------------------------------------------------
 
@@ -256,6 +261,9 @@ class Model:
         held: set[tuple[str, object, str]] = set()
         while wants := self.ready(self.automations(), now, since) or self.ready(self.cells(), now, since):
             held |= set().union(*(want.keys() for want in wants))
+            if late := [want for want in wants if self.late(want, run)]:
+                self.spent |= set().union(*(want.keys() for want in late))
+                continue
             want = min(wants, key=lambda w: w.cause)
             self.spent |= want.keys()
             if want.hard:
@@ -271,6 +279,12 @@ class Model:
     def ready(self, wants: Iterator[Want], now: datetime, since: datetime) -> list[Want]:
         return [left for want in wants if (left := self.may(want, now, since))]
 
+    def late(self, want: Want, run: int) -> bool:
+        """Whether a later cause has had its say on the status in this run: the latest wins (design 1)."""
+        newest = self.history["status"][-1] if self.history["status"] else None
+        rule = want.rule.startswith("A") and not want.hard and "status" in want.sets
+        return bool(rule and newest and newest.run == run and want.cause < newest.at)
+
     def settle(self, prop: str, length: int) -> None:
         """Of what a run wrote one after the other, only the last value reaches the portal, if it changes anything."""
         entries = self.history[prop]
@@ -279,16 +293,18 @@ class Model:
 
     def tasks(self, now: datetime, since: datetime, run: int) -> None:
         """T1, T11."""
-        if self.hold or self.quiet(now, STATUS_QUIET):
-            return
         cause = self.entered("status")
-        if not (self.managed("T1") and self.value("status") == "new" and self.owner):
+        if not self.managed("T1"):
             self.task = None
-        elif cause >= since and ("T1", cause, "") not in self.spent:
+        elif self.quiet(now, STATUS_QUIET, "status"):
+            return
+        elif not (self.value("status") == "new" and self.owner):
+            self.task = None
+        elif cause >= max(since, self.undone.get("status", since)) and ("T1", cause, "") not in self.spent:
             self.spent.add(("T1", cause, ""))
             self.task = Task(cause, working_time_after(cause, timedelta(hours=2), self.zone), run)
 
-    def undo(self, run: int, *, allow_backward: bool) -> None:
+    def undo(self, now: datetime, run: int, *, allow_backward: bool) -> None:
         """G2: what the run wrote and nobody changed since is as if it had never been; its causes stay spent."""
         back = {prop for prop, h in self.history.items() if h and h[-1].run == run and not h[-1].hard}
         if not allow_backward:
@@ -301,5 +317,6 @@ class Model:
             back.discard("stage")
         for prop in back:
             self.history[prop].pop()
+            self.undone[prop] = now
         if self.task and self.task.run == run:
             self.task = None
