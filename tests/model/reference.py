@@ -8,9 +8,10 @@ the implementation. Ids in comments are the playbook's. Values are policy keys, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.model.calendar import months_after, working_time_after
@@ -21,6 +22,7 @@ OPEN, WON = "open", "won"
 FOR_GOOD = ("competitor", "wrong_fit")
 STATUS_QUIET, CELL_QUIET = timedelta(minutes=2), timedelta(minutes=15)
 WEEK = timedelta(days=7)
+LONG_BEFORE = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Entry:
     by: str
     run: int = 0
     hard: bool = False
+    rule: str = ""
+    written: datetime | None = None
+    """When it was set, where that is not since when it counts."""
 
 
 @dataclass
@@ -87,7 +92,8 @@ class Model:
         default_factory=lambda: {p: [] for p in ("status", "stage", "review", "reason")}
     )
     spent: set[tuple[str, object, str]] = field(default_factory=set)
-    hard_at: dict[str, datetime] = field(default_factory=dict)
+    wrote: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    """When each rule wrote last, and for which cause."""
     undone: dict[str, datetime] = field(default_factory=dict)
     looked: datetime | None = None
     stamped: datetime | None = None
@@ -155,7 +161,9 @@ class Model:
         opened, won = self.deals_in(OPEN), self.deals_in(WON)
         customer = self.at_or_beyond("customer")
         if opened and status not in ("", "converted", "customer") and not customer:
-            yield Want("A7", opened[-1].at, {"status": "converted", "stage": "opportunity"}, ("deal", opened[-1].number))
+            yield Want(
+                "A7", opened[-1].at, {"status": "converted", "stage": "opportunity"}, ("deal", opened[-1].number)
+            )
         if opened and before == "converted" and not customer:
             if status in ("new", "attempting", "connected", "working", "qualified"):
                 once = ("deal", opened[-1].number)
@@ -206,11 +214,9 @@ class Model:
 
     def managed(self, rule: str) -> bool:
         """D5."""
-        if self.hold or self.value("stage") in ("", "subscriber"):
+        if self.hold or not (self.owner or self.created_by == "form") or not self.at_or_beyond("lead"):
             return False
-        if self.value("stage") == "customer":
-            return rule == "A13"
-        return self.owner or self.created_by == "form"
+        return rule == "A13" or not self.at_or_beyond("customer")
 
     def quiet(self, now: datetime, time: timedelta, *props: str) -> bool:
         """D7: somebody else changed one of them so lately."""
@@ -231,7 +237,10 @@ class Model:
         """The want, with what is left of it to set; None where nothing is."""
         if not self.managed(want.rule) or want.cause < since or self.quiet(now, want.quiet, *want.looks_at):
             return None
-        if want.hard and want.rule in self.hard_at and now - self.hard_at[want.rule] < WEEK:
+        lately, cause = self.wrote.get(want.rule, (LONG_BEFORE, want.cause))
+        if now - lately < WEEK and cause != want.cause:
+            return None  # A18: whatever the cause
+        if any(self.at_odds(prop, now) for prop in want.sets):
             return None
         left = {
             prop: value
@@ -242,6 +251,17 @@ class Model:
             and not (prop == "stage" and self.at_or_beyond(value))
         }
         return replace(want, sets=left) if {"status", "stage"} & set(left) else None
+
+    def at_odds(self, prop: str, now: datetime) -> bool:
+        """Two writers set it to and fro, and the last of three turns is less than a week ago (A18)."""
+        stays = self.stays(prop)
+        for a, b, c, d in zip(stays, stays[1:], stays[2:], stays[3:], strict=False):
+            moments = [e.written or e.at for e in (b, c, d)]
+            answered = all(two - one <= 2 * WEEK for one, two in zip(moments, moments[1:], strict=False))
+            if (a.value, b.value, b.by) == (c.value, d.value, d.by) and b.by != c.by and answered:
+                if now - moments[-1] < WEEK:
+                    return True
+        return False
 
     def horizon(self, now: datetime) -> datetime:
         """From when on causes count (B1)."""
@@ -264,12 +284,11 @@ class Model:
             if late := [want for want in wants if self.late(want, run)]:
                 self.spent |= set().union(*(want.keys() for want in late))
                 continue
-            want = min(wants, key=lambda w: w.cause)
-            self.spent |= want.keys()
-            if want.hard:
-                self.hard_at[want.rule] = now
-            for prop, value in want.sets.items():
-                self.history[prop].append(Entry(value, want.cause, "us", run, want.hard))
+            wants.sort(key=lambda want: want.cause)
+            for prop, value in wants[0].sets.items():
+                carrier = self.carrier(prop, value, wants)
+                self.spent |= wants[0].keys() | {key for key in carrier.keys() if key[2] == prop}
+                self.history[prop].append(Entry(value, carrier.cause, "us", run, carrier.hard, carrier.rule, now))
         self.spent |= held  # what lost to another cause is spent with it
         for prop, length in lengths.items():
             self.settle(prop, length)
@@ -278,6 +297,11 @@ class Model:
 
     def ready(self, wants: Iterator[Want], now: datetime, since: datetime) -> list[Want]:
         return [left for want in wants if (left := self.may(want, now, since))]
+
+    def carrier(self, prop: str, value: str, wants: list[Want]) -> Want:
+        """Of rules that want the same value one after the other, the last."""
+        asked = [want for want in wants if prop in want.sets]
+        return [*itertools.takewhile(lambda want: want.sets[prop] == value, asked)][-1]
 
     def late(self, want: Want, run: int) -> bool:
         """Whether a later cause has had its say on the status in this run: the latest wins (design 1)."""
@@ -289,7 +313,9 @@ class Model:
         """Of what a run wrote one after the other, only the last value reaches the portal, if it changes anything."""
         entries = self.history[prop]
         before = entries[length - 1].value if length else ""
-        self.history[prop] = entries[:length] + [e for e in entries[length:][-1:] if e.value != before]
+        landed = [e for e in entries[length:][-1:] if e.value != before]
+        self.history[prop] = entries[:length] + landed
+        self.wrote |= {e.rule: (e.written, e.at) for e in landed if e.written}
 
     def tasks(self, now: datetime, since: datetime, run: int) -> None:
         """T1, T11."""

@@ -21,7 +21,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from hubsync.sandbox import acts
 from hubsync.sandbox.times import from_ms
@@ -34,7 +41,14 @@ LIVES = int(os.environ.get("MODEL_LIVES", "0"))
 SEED = int(os.environ.get("MODEL_SEED", "1"))
 BREATH = timedelta(seconds=47)
 """Passes before everything that happens, so that no two causes have the same moment."""
-PAUSES = (timedelta(0), timedelta(minutes=4, seconds=1), timedelta(minutes=21), timedelta(hours=5), timedelta(days=1, minutes=1), timedelta(days=8, hours=3))
+PAUSES = (
+    timedelta(0),
+    timedelta(minutes=4, seconds=1),
+    timedelta(minutes=21),
+    timedelta(hours=5),
+    timedelta(days=1, minutes=1),
+    timedelta(days=8, hours=3),
+)
 STATUS_VALUES = {
     "": "", "new": "NEW", "attempting": "ATTEMPTED_TO_CONTACT", "connected": "CONNECTED", "working": "IN_PROGRESS",
     "qualified": "QUALIFIED", "unqualified": "UNQUALIFIED", "converted": "OPEN_DEAL", "nurture": "NURTURE",
@@ -43,13 +57,17 @@ STATUS_VALUES = {
 STAGE_VALUES = {s: s for s in STAGES} | {"mql": "marketingqualifiedlead", "sql": "salesqualifiedlead"}
 NAMES = {"status": STATUS, "stage": STAGE, "review": "hubsync_review_date", "reason": "hubsync_reason"}
 REASONS = {"budget": "No budget this year", "competitor": "Went with a competitor", "wrong_fit": "Not a fit for them"}
-statuses, stages = st.sampled_from(tuple(STATUS_VALUES)), st.sampled_from(STAGES)
+statuses = st.sampled_from((*STATUS_VALUES, "", "new", "new", "converted", "qualified"))
+stages = st.sampled_from(("lead", "mql", "sql", *STAGES))
+writers = st.sampled_from(("person", "person", "workflow", "import", "integration"))
+mostly = st.sampled_from((True, True, True, False))
+pauses = st.sampled_from((None, None, *PAUSES))
 origins = st.sampled_from(("person", "form", "import", "integration"))
-HARD = frozenset(("converted_is_locked",))
 
 
-def value_of(prop: str, key: str) -> str:
-    return (STATUS_VALUES if prop == "status" else STAGE_VALUES)[key]
+def shown(prop: str, key: str) -> str:
+    """HubSpot's value for what the model holds."""
+    return {"status": STATUS_VALUES, "stage": STAGE_VALUES}.get(prop, {}).get(key, key)
 
 
 class Lives(RuleBasedStateMachine):
@@ -58,9 +76,7 @@ class Lives(RuleBasedStateMachine):
     desk: Desk
     template: Path
 
-    @initialize(
-        stage=stages, status=statuses, by=origins, owner=st.booleans(), pinned=st.booleans(), portal_moves=st.booleans()
-    )
+    @initialize(stage=stages, status=statuses, by=origins, owner=mostly, pinned=mostly, portal_moves=st.booleans())
     def comes_into_being(self, stage: str, status: str, by: str, owner: bool, pinned: bool, portal_moves: bool) -> None:
         desk = self.desk
         desk.clock.set(NOW)
@@ -70,75 +86,70 @@ class Lives(RuleBasedStateMachine):
         shutil.copy(self.template, self.folder / "life.db")
         desk.store = open_store(f"sqlite:///{self.folder / 'life.db'}", base=self.folder)
         desk.effective_since = LONG_AGO if pinned else None
-        given = {STAGE: value_of("stage", stage), STATUS: value_of("status", status), "hubspot_owner_id": desk.rep * owner}
+        given = {STAGE: STAGE_VALUES[stage], STATUS: STATUS_VALUES[status], "hubspot_owner_id": desk.rep * owner}
         self.contact = acts.create_contact(
-            desk.portal, {k: v for k, v in given.items() if v}, source=by, user=desk.rep, at=NOW  # type: ignore[arg-type]
+            desk.portal,
+            {k: v for k, v in given.items() if v},
+            source=by,
+            user=desk.rep,
+            at=NOW,  # type: ignore[arg-type]
         )
-        zone = ZoneInfo(desk.portal.time_zone)
-        self.model = Model(NOW, by, zone, LONG_AGO if pinned else None, owner)
+        self.model = Model(NOW, by, ZoneInfo(desk.portal.time_zone), LONG_AGO if pinned else None, owner)
         for prop, key in (("stage", stage), ("status", status)):
             if key:
                 self.model.history[prop].append(Entry(key, NOW, by))
         self.last_run = 0
         self.synced = False
         self.deals: list[str] = []
-
-    # Time and people ---------------------------------------------------------------------------------------------
+        if not pinned:
+            self.sync()
 
     def now(self) -> datetime:
         """A moment later."""
         return self.desk.later(seconds=BREATH.total_seconds())
 
-    @rule(pause=st.sampled_from(PAUSES))
-    def time_passes(self, pause: timedelta) -> None:
-        self.desk.clock.advance(pause)
+    def then(self, pause: timedelta | None) -> None:
+        """Time passes, and hubsync looks; with None neither."""
+        if pause is not None:
+            self.desk.clock.advance(pause)
+            self.sync()
 
-    @rule(status=statuses)
-    def a_person_sets_the_status(self, status: str) -> None:
-        self.sets("status", status, "person")
+    # What people and automations do ------------------------------------------------------------------------------
 
-    @rule(status=statuses, by=st.sampled_from(("workflow", "import", "integration")))
-    def something_sets_the_status(self, status: str, by: str) -> None:
+    @rule(status=statuses, by=writers, then=pauses)
+    def the_status_is_set(self, status: str, by: str, then: timedelta | None) -> None:
         self.sets("status", status, by)
+        self.then(then)
 
-    @rule(stage=stages)
-    def a_person_sets_the_stage(self, stage: str) -> None:
-        self.sets("stage", stage, "person")
-
-    @rule(stage=stages, by=st.sampled_from(("workflow", "import", "integration")))
-    def something_sets_the_stage(self, stage: str, by: str) -> None:
+    @rule(stage=stages, by=writers, then=pauses)
+    def the_stage_is_set(self, stage: str, by: str, then: timedelta | None) -> None:
         self.sets("stage", stage, by)
+        self.then(then)
 
-    @rule(stage=st.sampled_from(STAGES[1:]), by=st.sampled_from(("workflow", "integration", "person")))
-    def the_stage_is_cleared_and_set(self, stage: str, by: str) -> None:
-        self.sets("stage", "", by)
+    @rule(prop=st.sampled_from(("status", "stage")), status=statuses, stage=stages, by=writers, then=pauses)
+    def one_is_cleared_and_set(self, prop: str, status: str, stage: str, by: str, then: timedelta | None) -> None:
+        self.sets(prop, "", by)
         self.desk.clock.advance(timedelta(seconds=1) - BREATH)
-        self.sets("stage", stage, by)
-
-    @rule(status=st.sampled_from(tuple(STATUS_VALUES)[1:]), by=st.sampled_from(("workflow", "integration", "person")))
-    def the_status_is_cleared_and_set(self, status: str, by: str) -> None:
-        self.sets("status", "", by)
-        self.desk.clock.advance(timedelta(seconds=1) - BREATH)
-        self.sets("status", status, by)
+        self.sets(prop, status if prop == "status" else stage, by)
+        self.then(then)
 
     def sets(self, prop: str, key: str, by: str) -> None:
-        at = self.now()
-        portal, name, value = self.desk.portal, NAMES[prop], value_of(prop, key)
-        if by == "person":
-            acts.person_sets(portal, self.contact, name, value, self.desk.rep, at=at)
-        elif by == "workflow":
-            acts.workflow_sets(portal, self.contact, name, value, at=at)
-        elif by == "import":
-            acts.import_sets(portal, self.contact, name, value, at=at)
-        else:
-            acts.integration_sets(portal, self.contact, name, value, at=at)
-        model = self.model
-        backward = prop == "stage" and key and STAGES.index(key) < STAGES.index(model.value("stage"))
-        if key != model.value(prop) and not (backward and by != "person"):
-            model.history[prop].append(Entry(key, at, by))
+        at, portal, name, value = self.now(), self.desk.portal, NAMES[prop], shown(prop, key)
+        match by:
+            case "person":
+                acts.person_sets(portal, self.contact, name, value, self.desk.rep, at=at)
+            case "workflow":
+                acts.workflow_sets(portal, self.contact, name, value, at=at)
+            case "import":
+                acts.import_sets(portal, self.contact, name, value, at=at)
+            case _:
+                acts.integration_sets(portal, self.contact, name, value, at=at)
+        backward = prop == "stage" and key and STAGES.index(key) < STAGES.index(self.model.value("stage"))
+        if key != self.model.value(prop) and not (backward and by != "person"):
+            self.model.history[prop].append(Entry(key, at, by))
 
-    @rule(how=st.sampled_from(("mail", "sequence", "call", "message")))
-    def a_rep_reaches_out(self, how: str) -> None:
+    @rule(how=st.sampled_from(("mail", "sequence", "call", "message")), then=pauses)
+    def a_rep_reaches_out(self, how: str, then: timedelta | None) -> None:
         at, portal, contact, rep = self.now(), self.desk.portal, self.contact, self.desk.rep
         match how:
             case "call":
@@ -148,46 +159,42 @@ class Lives(RuleBasedStateMachine):
             case _:
                 acts.rep_sends_email(portal, contact, rep, by_sequence=how == "sequence", at=at)
         self.model.outreach.append(at)
+        self.then(then)
 
-    @rule(given=st.booleans())
-    def the_owner_changes(self, given: bool) -> None:
-        acts.assign_owner(self.desk.portal, self.contact, self.desk.rep if given else "", self.desk.rep, at=self.now())
-        self.model.owner = given
-
-    @rule(held=st.booleans())
-    def a_person_says_hands_off(self, held: bool) -> None:
-        value = "true" if held else ""
-        acts.person_sets(self.desk.portal, self.contact, "hubsync_hold", value, self.desk.rep, at=self.now())
-        self.model.hold = held
+    @rule(what=st.sampled_from(("hands off", "go on", "go on", "no owner", "an owner", "an owner")), then=pauses)
+    def whose_it_is_changes(self, what: str, then: timedelta | None) -> None:
+        at, portal, contact, rep = self.now(), self.desk.portal, self.contact, self.desk.rep
+        if what in ("hands off", "go on"):
+            self.model.hold = what == "hands off"
+            acts.person_sets(portal, contact, "hubsync_hold", "true" * self.model.hold, rep, at=at)
+        else:
+            self.model.owner = what == "an owner"
+            acts.assign_owner(portal, contact, rep * self.model.owner, rep, at=at)
+        self.then(then)
 
     # Deals -------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.deals) < 3)
-    @rule()
-    def a_deal_is_opened(self) -> None:
+    @rule(then=pauses)
+    def a_deal_is_opened(self, then: timedelta | None) -> None:
         at = self.now()
         self.deals.append(acts.create_deal(self.desk.portal, self.contact, owner=self.desk.rep, at=at))
         self.model.deals.append(Deal(len(self.deals), at, OPEN, at))
         self.portal_moves("opportunity", at)
+        self.then(then)
 
     @precondition(lambda self: self.model.deals_in(OPEN))
-    @rule(which=st.integers(0, 2))
-    def a_deal_is_won(self, which: int) -> None:
-        at, deal = self.now(), self.open_deal(which)
-        acts.win_deal(self.desk.portal, self.deals[deal.number - 1], at=at)
-        deal.state, deal.at = WON, at
-        self.portal_moves("customer", at)
-
-    @precondition(lambda self: self.model.deals_in(OPEN))
-    @rule(which=st.integers(0, 2), reason=st.sampled_from(tuple(REASONS)))
-    def a_deal_is_lost(self, which: int, reason: str) -> None:
-        at, deal = self.now(), self.open_deal(which)
-        acts.lose_deal(self.desk.portal, self.deals[deal.number - 1], REASONS[reason], at=at)
-        deal.state, deal.at = reason, at
-
-    def open_deal(self, which: int) -> Deal:
-        found = self.model.deals_in(OPEN)
-        return found[which % len(found)]
+    @rule(which=st.integers(0, 2), outcome=st.sampled_from((WON, *REASONS)), then=pauses)
+    def a_deal_is_closed(self, which: int, outcome: str, then: timedelta | None) -> None:
+        at, still_open = self.now(), self.model.deals_in(OPEN)
+        deal = still_open[which % len(still_open)]
+        deal.state, deal.at = outcome, at
+        if outcome == WON:
+            acts.win_deal(self.desk.portal, self.deals[deal.number - 1], at=at)
+            self.portal_moves("customer", at)
+        else:
+            acts.lose_deal(self.desk.portal, self.deals[deal.number - 1], REASONS[outcome], at=at)
+        self.then(then)
 
     def portal_moves(self, stage: str, at: datetime) -> None:
         """HubSpot's own deal sync, where the portal has it on: forward only."""
@@ -198,15 +205,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(pause=st.sampled_from(PAUSES))
     def time_passes_and_hubsync_looks(self, pause: timedelta) -> None:
-        self.desk.clock.advance(pause)
-        self.sync()
+        self.then(pause)
 
-    @rule(pause=st.sampled_from(PAUSES))
-    def time_passes_and_hubsync_looks_again(self, pause: timedelta) -> None:
-        self.desk.clock.advance(pause)
-        self.sync()
-
-    @rule()
     def sync(self) -> None:
         now = self.now()
         outcome = self.desk.sync()
@@ -220,7 +220,9 @@ class Lives(RuleBasedStateMachine):
     @rule(allow_backward=st.booleans())
     def undo(self, allow_backward: bool) -> None:
         now = self.now()
-        undone = write_undo(self.desk.session(), self.desk.store, self.last_run, GENEROUS, allow_backward=allow_backward)
+        undone = write_undo(
+            self.desk.session(), self.desk.store, self.last_run, GENEROUS, allow_backward=allow_backward
+        )
         self.model.undo(now, self.last_run, allow_backward=allow_backward)
         note(f"   {[(c.write.target, c.state, c.why) for c in undone.changes]}")
         self.agree()
@@ -237,15 +239,13 @@ class Lives(RuleBasedStateMachine):
     def agree(self) -> None:
         """The portal shows what the model says."""
         model, desk = self.model, self.desk
-        expected: dict[str, Any] = {name: self.shown(prop) for prop, name in NAMES.items()}
+        expected: dict[str, Any] = {name: shown(prop, model.value(prop)) for prop, name in NAMES.items()}
         found: dict[str, Any] = {name: desk.value(self.contact, name) or "" for name in NAMES.values()}
         due = [task.values["hs_timestamp"] for task in desk.tasks(self.contact)]
         stamp = [f"{model.task.due:%Y-%m-%dT%H:%M:%S}.{model.task.due.microsecond // 1000:03}Z"] if model.task else []
-        assert found | {"tasks": due} == expected | {"tasks": stamp}
-
-    def shown(self, prop: str) -> str:
-        value = self.model.value(prop)
-        return value_of(prop, value) if prop in ("status", "stage") else value
+        found, expected = found | {"tasks": due}, expected | {"tasks": stamp}
+        differing = {name: (found[name], expected[name]) for name in found if found[name] != expected[name]}
+        assert not differing, f"(in the portal, by the playbook): {differing}"
 
     def no_cause_fired_twice(self) -> None:
         rows = [r for r in self.desk.ledger(self.contact) if r.state in {"applied", "undone", "overridden"}]
