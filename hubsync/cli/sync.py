@@ -24,7 +24,8 @@ from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
 
-GOOD_STATES = frozenset({"planned", "proposed", "applied", "superseded"})
+COULD_NOT_RUN = 3
+GOOD_STATES = frozenset({"planned", "proposed", "applied", "superseded", "to_withdraw", "withdrawn"})
 
 
 class Stopped(HubsyncError):
@@ -50,6 +51,9 @@ def sync(
     allow_tasks: Annotated[
         int | None, typer.Option("--allow-tasks", metavar="N", min=0, help="Let the guard pass N new tasks once.")
     ] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over what an earlier database of hubsync left in the portal; once.")
+    ] = False,
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:
@@ -72,27 +76,31 @@ def sync(
         with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
             if writes:
                 limits = limits_of(bench.rules.files.portal.guard, allow_changes, allow_tasks)
-                outcome = _write(bench, scope, limits, bar.advance)
+                outcome = _write(bench, scope, limits, bar.advance, adopt)
             else:
                 outcome = reconcile.plan(bench.session, scope, bar.advance)
         seconds = time.monotonic() - began
         emit(report_of(bench, outcome, seconds), form=form, out=out)
         _say_what_next(outcome, form is None and out is None)
+        if contact:
+            _say_what_is_missing(outcome, bench.portal.id)
+            if not outcome.tally.contacts:
+                return COULD_NOT_RUN
     return 0 if landed(outcome) else 1
 
 
-def _write(bench: Workbench, scope: Scope, limits: Limits, advance: Callable[[int], None]) -> Outcome:
+def _write(bench: Workbench, scope: Scope, limits: Limits, advance: Callable[[int], None], adopt: bool) -> Outcome:
     try:
-        return reconcile.write(bench.session, bench.written, scope, limits, advance)
+        return reconcile.write(bench.session, bench.written, scope, limits, advance, adopt=adopt)
     except KeyboardInterrupt as stop:
         raise Stopped(str(stop) or "Stopped. Nothing was written.") from stop
 
 
 def landed(outcome: Outcome) -> bool:
-    """Whether nothing was refused, nothing is uncertain and no rules disagree."""
+    """Whether nothing was refused, uncertain or overwritten for good, and no rules disagree."""
     tally = outcome.tally
     fine = all(row["state"] in GOOD_STATES for row in tally.changes)
-    return fine and all(row["state"] in GOOD_STATES for row in tally.tasks) and not tally.conflicts
+    return fine and all(row["state"] in GOOD_STATES for row in tally.tasks) and not (tally.conflicts or tally.findings)
 
 
 def _moment(text: str, bench: Workbench) -> datetime:
@@ -123,6 +131,11 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
     ]
     if tally.withdrawn:
         facts.append(("Tasks taken back", tally.withdrawn))
+    if tally.uncertain:
+        one = tally.uncertain == 1
+        facts.append(
+            ("Uncertain", f"{tally.uncertain} task{'' if one else 's'}; the next run settles {'it' if one else 'them'}")
+        )
     if tally.conflicts:
         facts.append(("Conflicts, not written", len(tally.conflicts)))
     if tally.waiting:
@@ -134,7 +147,10 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
     return Report(
         title=f"hubsync sync of portal {bench.portal.id}",
         facts=facts,
-        summaries=[_tasks(bench, tally.tasks)] if tally.tasks else [],
+        summaries=[
+            *([_tasks(bench, tally.tasks)] if tally.tasks else []),
+            *([_findings(tally.findings)] if tally.findings else []),
+        ],
         table=_changes(bench, tally.changes),
         document=_document(outcome, seconds),
     )
@@ -150,6 +166,8 @@ def _document(outcome: Outcome, seconds: float) -> dict[str, Any]:
         "tasks": tally.tasks,
         "conflicts": tally.conflicts,
         "held": tally.held,
+        "findings": tally.findings,
+        "uncertain": tally.uncertain,
         "waiting": tally.waiting,
         "calls": outcome.calls,
         "seconds": round(seconds, 3),
@@ -222,8 +240,18 @@ def _tasks(bench: Workbench, rows: list[Row]) -> Table:
     )
 
 
+def _findings(rows: list[Row]) -> Table:
+    columns = (Column("contact", "Contact"), Column("rule", "Rule"), Column("message", "To be looked at"))
+    return Table(columns, ((r["contact"], r["rule"], r["message"]) for r in rows), "Findings")
+
+
 def _states(rows: list[Row]) -> dict[str, int]:
     return {state: sum(r["state"] == state for r in rows) for state in {r["state"] for r in rows}}
+
+
+def _say_what_is_missing(outcome: Outcome, portal: int) -> None:
+    for contact in outcome.tally.missing:
+        typer.echo(f"Portal {portal} has no contact {contact}; it was deleted, or the id is wrong.", err=True)
 
 
 def _say_what_next(outcome: Outcome, talkative: bool) -> None:

@@ -60,6 +60,10 @@ class OpenTask:
     template: str
     cause_key: str
     untouched: bool
+    subject: str = ""
+    owner: str | None = None
+    due: str = ""
+    """Subject, owner id and due date (ISO 8601) as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,8 @@ class Decision:
     findings: tuple[Finding, ...] = ()
     superseded: tuple[Superseded, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    left: tuple[WithdrawTask, ...] = ()
+    """Tasks whose reason is gone but that a person edited or began: they stay (T11)."""
     held: tuple[CreateTask, ...] = ()
     """Tasks that wait because an older one was edited by a person (T11)."""
     waiting: datetime | None = None

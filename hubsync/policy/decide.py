@@ -89,6 +89,7 @@ def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
         changes=settlement.live_changes,
         tasks=tuple(tasks.created),
         withdrawn=tuple(tasks.withdrawn),
+        left=tuple(tasks.left),
         held=tuple(tasks.held),
         findings=tuple(settlement.findings.values()),
         superseded=(*settlement.superseded, *tasks.superseded),

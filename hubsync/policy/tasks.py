@@ -27,6 +27,7 @@ class TaskDecisions:
         self.look_again: datetime | None = None
         self.created: list[CreateTask] = []
         self.withdrawn: list[WithdrawTask] = []
+        self.left: list[WithdrawTask] = []
         self.held: list[CreateTask] = []
         self.superseded: list[Superseded] = []
 
@@ -112,13 +113,17 @@ class TaskDecisions:
     def _withdraw(self) -> None:
         for task in self.view.contact.open_tasks:
             rule = self.view.policy.rule(task.rule)
-            if rule is None or not task.untouched:
+            if rule is None:
                 continue
             still = self._still_stands(task) if rule.sets else rule.test(self.view)
             if still < 0:
                 self.needs |= -still
             elif still == 0 and not self._unsettled(rule):
-                self.withdrawn.append(WithdrawTask(task, "what it asks for is no longer needed"))
+                why = "what it asks for is no longer needed"
+                if task.untouched:
+                    self.withdrawn.append(WithdrawTask(task, why))
+                else:
+                    self.left.append(WithdrawTask(task, f"{why}, but a person has begun or edited it"))
 
     def _still_stands(self, task: OpenTask) -> int:
         """A task that came with a change has its reason as long as anything of that change stands."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-WriteKind = Literal["set", "task", "undo"]
+WriteKind = Literal["set", "task", "undo", "withdraw"]
 WriteState = Literal["planned", "sent", "applied", "not_applied", "refused", "superseded", "overridden", "undone"]
 RunState = Literal["running", "done", "stopped", "interrupted", "failed"]
 """stopped: by the guard; interrupted: Ctrl-C or a process that died; failed: an error."""

@@ -41,13 +41,19 @@ class NoBook:
 
 
 class Book:
-    """The ledger of one portal. With a gateway, open tasks are looked up in HubSpot; without one they are left out."""
+    """The ledger of one portal. With a gateway, open tasks are looked up in HubSpot; without one they are left out.
 
-    def __init__(self, store: Store, portal: int, gateway: Gateway | None = None, *, now: datetime) -> None:
+    `notes` False, for a plan, leaves the database as it is.
+    """
+
+    def __init__(
+        self, store: Store, portal: int, gateway: Gateway | None = None, *, now: datetime, notes: bool = True
+    ) -> None:
         self.store = store
         self.portal = portal
         self.gateway = gateway
         self.now = now
+        self.notes = notes
 
     def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
         """Contacts with `spent`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted as closed."""
@@ -79,8 +85,18 @@ class Book:
             if task is None or task.status == COMPLETED:
                 closed.append(row.id)
             else:
-                found[row.id] = OpenTask(row.id, task.id, row.rule, row.target, row.cause_key, is_untouched(task, row))
-        if closed:
+                found[row.id] = OpenTask(
+                    row.id,
+                    task.id,
+                    row.rule,
+                    row.target,
+                    row.cause_key,
+                    is_untouched(task, row),
+                    subject=row.after or "",
+                    owner=row.facts.get("owner"),
+                    due=str(row.facts.get("due") or ""),
+                )
+        if closed and self.notes:
             self.store.close_tasks(self.portal, closed, self.now)
         return found
 

@@ -51,6 +51,8 @@ class Looker:
         self.now = now
         self.dresser = dresser
         self.tasks = tasks
+        self.missing: list[str] = []
+        """Ids asked for that HubSpot does not have."""
 
     def over(self, pages: Iterable[Sequence[Contact]]) -> Iterator[list[Look]]:
         """Look at every contact of the pages; contacts that vanish meanwhile are left out."""
@@ -70,6 +72,7 @@ class Looker:
         """Look at the contacts of these ids; those HubSpot does not have are left out."""
         for start in range(0, len(ids), WAITING_ROOM):
             read = self.gateway.read_contacts(ids[start : start + WAITING_ROOM], self.policy.properties)
+            self.missing += read.missing
             yield from self.over([list({c.id: c for c in read.found.values()}.values())])
 
     def again(self, contacts: Sequence[Contact], as_if: Callable[[Contact], Contact] = lambda c: c) -> list[Look]:

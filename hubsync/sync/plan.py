@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from hubsync.policy.changes import PROPOSE, Cause, CreateTask, Finding, SetProperty
+from hubsync.policy.changes import PROPOSE, Cause, CreateTask, Finding, SetProperty, Superseded, WithdrawTask
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Policy
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -110,6 +110,27 @@ def finding_row(write: Write, message: str) -> Row:
     }
 
 
+def withdrawal_row(contact: str, withdrawal: WithdrawTask, state: str) -> Row:
+    """A task to be taken back, or taken back, as JSON has it."""
+    task = withdrawal.task
+    return {
+        "contact": contact,
+        "rule": task.rule,
+        "subject": task.subject,
+        "owner": task.owner,
+        "due": task.due or None,
+        "state": state,
+        "why": withdrawal.why,
+    }
+
+
+def superseded_row(contact: str, lost: Superseded) -> Row:
+    """A cause that lost to a later one, as JSON has it."""
+    return change_row(
+        contact, SetProperty(lost.target, "", lost.value, lost.rule, lost.playbook, lost.cause, ""), "superseded"
+    )
+
+
 @dataclass(slots=True)
 class Tally:
     """What a run found and did, as it goes."""
@@ -126,6 +147,8 @@ class Tally:
     conflicts: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    """Contacts asked for by id that the portal does not have."""
     uncertain: int = 0
     """Tasks that HubSpot may or may not have created; a later run finds out."""
 
@@ -149,6 +172,7 @@ class Tally:
             for c in decision.conflicts
         ]
         self.held += [task_row(contact, t, "held") for t in decision.held]
+        self.held += [withdrawal_row(contact, w, "left") for w in decision.left]
 
     def changed_contacts(self) -> int:
         """How many contacts have a change that is not only proposed."""

@@ -15,6 +15,8 @@ from hubsync.errors import PortalError
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
+from hubsync.sync.adopting import Adopted, Neighbourhood, refuse_strange_portal
+from hubsync.sync.adopting import adopt as take_over
 from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import Book, Dresser, NoBook
@@ -22,8 +24,8 @@ from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
-from hubsync.sync.plan import Planned, Tally, change_row, plan_of, task_row
-from hubsync.sync.recovery import recover, uncertain_tasks
+from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
+from hubsync.sync.recovery import known_app, recover, uncertain_tasks
 from hubsync.sync.scope import CURSOR, DUE_AT_ONCE, Scope, base_for_guard, horizon_for, last_completed, read_scope
 from hubsync.sync.spool import Spool
 from hubsync.sync.stopping import how_far, what_to_do
@@ -53,6 +55,8 @@ class Session:
     now: Callable[[], datetime]
     effective_since: datetime | None = None
     """The setting EFFECTIVE_SINCE, which outranks the database (B1)."""
+    app_id: str | None = None
+    """The setting APP_ID: whose entries in a history are hubsync's own, before it is learned."""
 
     def portal_now(self) -> datetime:
         """The portal's time: ours, plus what its Date headers say (design 4)."""
@@ -63,7 +67,7 @@ def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> 
     """Decide on every contact of the scope and write nothing, neither to HubSpot nor to the database's cursors."""
     started = session.portal_now()
     horizon = horizon_for(session.store, session.portal, session.effective_since, started)
-    dresser: Dresser = Book(session.store, session.portal.id, None, now=started) if session.store else NoBook()
+    dresser: Dresser = _reading_book(session, started)
     looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, dresser, tasks=True)
     tally = Tally()
     for looks in read_scope(session.gateway, session.store, session.portal, scope, looker, started):
@@ -71,20 +75,35 @@ def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> 
             tally.count(look, session.portal.policy)
             tally.acted += look.decision.acts
             tally.changes += [change_row(look.contact.id, c, "planned") for c in look.decision.changes]
+            tally.changes += [superseded_row(look.contact.id, s) for s in look.decision.superseded]
             tally.tasks += [task_row(look.contact.id, t, "planned") for t in look.decision.tasks]
+            tally.tasks += [withdrawal_row(look.contact.id, w, "to_withdraw") for w in look.decision.withdrawn]
         advance(len(looks))
+    tally.missing = looker.missing
     return Outcome(None, tally, horizon.since, session.gateway.calls)
 
 
-def write(session: Session, store: Store, scope: Scope, limits: Limits, advance: Advance = lambda _n: None) -> Outcome:
+def write(
+    session: Session,
+    store: Store,
+    scope: Scope,
+    limits: Limits,
+    advance: Advance = lambda _n: None,
+    *,
+    adopt: bool = False,
+) -> Outcome:
     """Plan, pass the guard, write. Raises UnsafePlan before the first write where the plan is too large.
 
-    Raises StoreError where another run is writing to the portal. A KeyboardInterrupt leaves what was written in the
+    Raises StoreError where another run is writing to the portal, and where a hubsync with another database has been at
+    work on it, unless `adopt` takes over what that one left. A KeyboardInterrupt leaves what was written in the
     ledger and passes through, with a text that says how far the run came.
     """
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
+        app_id = known_app(store, portal) or session.app_id
+        if store.effective_since(portal) is None and not adopt:
+            refuse_strange_portal(session.gateway, session.portal, app_id, started)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
         _first_write(session, store, started)
@@ -93,10 +112,16 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
         tally = Tally(all_contacts=scope.full or (scope.moves_cursor and last_completed(store, portal) is None))
         state = "failed"
         try:
+            if adopt:
+                take_over(session.gateway, store, session.portal, lease, run, app_id, started)
             book = Book(store, portal, session.gateway, now=started)
+            neighbours = Neighbourhood(session.gateway, store, portal, None if adopt else app_id, run)
+            adopted = Adopted(store, session.portal, lease, run, started)
             looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, book, tasks=True)
             with Spool[Planned]() as spool:
-                tasks, changed = _decide_all(session, store, scope, looker, started, spool, tally, advance)
+                tasks, changed = _decide_all(
+                    session, store, scope, looker, started, spool, tally, neighbours, adopted, advance
+                )
                 state = "stopped"
                 limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
                 state = "failed"
@@ -119,7 +144,15 @@ def write(session: Session, store: Store, scope: Scope, limits: Limits, advance:
                 if state == "done" and scope.moves_cursor:
                     store.set_cursor(portal, CURSOR, started.isoformat())
     tally.uncertain = uncertain_tasks(store, portal)
+    tally.missing = looker.missing
     return Outcome(run, tally, horizon.since, session.gateway.calls)
+
+
+def _reading_book(session: Session, now: datetime) -> Dresser:
+    """What the ledger knows, for a plan: it looks at our open tasks in HubSpot and notes nothing."""
+    if session.store is None:
+        return NoBook()
+    return Book(session.store, session.portal.id, session.gateway, now=now, notes=False)
 
 
 def _first_write(session: Session, store: Store, now: datetime) -> None:
@@ -139,12 +172,16 @@ def _decide_all(
     started: datetime,
     spool: Spool[Planned],
     tally: Tally,
+    neighbours: Neighbourhood,
+    adopted: Adopted,
     advance: Advance,
 ) -> tuple[int, int]:
     """Look at everything and spool what is to be done. Returns (tasks, contacts to change)."""
     tasks = changed = 0
     gone = set(store.due(session.portal.id, started, DUE_AT_ONCE))
     for looks in read_scope(session.gateway, store, session.portal, scope, looker, started):
+        neighbours.watch(looks)
+        looks = adopted.recognise(looks)
         for look in looks:
             tally.count(look, session.portal.policy)
             tasks += len(look.decision.tasks)

@@ -19,6 +19,7 @@ from hubsync.portal.writing import same_value
 from hubsync.store.store import Store
 from hubsync.store.values import Settlement, Write
 from hubsync.sync.position import INTEGRATION, find, lies_where_meant, value
+from hubsync.sync.withdrawing import settle_withdrawals
 
 log = structlog.get_logger()
 
@@ -51,11 +52,13 @@ def recover(gateway: Gateway, store: Store, portal: int, now: datetime, *, fence
     sent = [r for r in rows if r.state == "sent"]
     values = list(settle_values(gateway, [r for r in sent if r.kind in {"set", "undo"}], now, known_app(store, portal)))
     tasks, missed = _settle_tasks(gateway, store, portal, [r for r in sent if r.kind == "task"], now)
+    withdrawn, gone = settle_withdrawals(gateway, [r for r in sent if r.kind == "withdraw"], now)
     with fence():
-        store.settle(portal, [*never, *values, *tasks])
+        store.settle(portal, [*never, *values, *tasks, *withdrawn])
+        store.close_tasks(portal, gone, now)
         store.annotate(portal, missed)
     log.info("run.recovered", never_sent=len(never), values=len(values), tasks=len(tasks), missed=len(missed))
-    return len(never) + len(values) + len(tasks)
+    return len(never) + len(values) + len(tasks) + len(withdrawn)
 
 
 def uncertain_tasks(store: Store, portal: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hubsync.errors import PortalPermanentError, RateLimited
 from hubsync.policy.causes import ledger_key
-from hubsync.policy.changes import Cause, CreateTask, SetProperty, Superseded, WithdrawTask
+from hubsync.policy.changes import Cause, CreateTask, SetProperty, Superseded
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import NewTask, TaskOutcome, Update
@@ -25,9 +25,10 @@ from hubsync.sync.binding import BoundPortal
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_failed, remember_written
-from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, task_row
+from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
 from hubsync.sync.recovery import known_app, settle_values
 from hubsync.sync.spool import Spool
+from hubsync.sync.withdrawing import withdraw
 
 BATCH = 100
 LAST_ACTION = "hubsync_last_action"
@@ -76,7 +77,11 @@ class Writer:
 
     def _write(self, batch: Sequence[Planned]) -> None:
         looks = self._still_wanted(batch)
-        self._withdraw([w for look in looks for w in look.decision.withdrawn])
+        taken_back = withdraw(
+            self.gateway, self.store, self.lease, self.run, looks, self.portal.policy.digest, self.looker.now()
+        )
+        self.tally.tasks += taken_back
+        self.tally.withdrawn += sum(row["state"] == "withdrawn" for row in taken_back)
         self._spend([(look, s) for look in looks for s in look.decision.superseded])
         landed = self._set(looks)
         for look in looks:
@@ -229,9 +234,7 @@ class Writer:
         ]
         with self.lease.transaction():
             self.store.plan_writes(self.portal.id, self.run, rows)
-        for look, s in lost:
-            change = SetProperty(s.target, "", s.value, s.rule, s.playbook, s.cause, "")
-            self.tally.changes.append(change_row(look.contact.id, change, "superseded"))
+        self.tally.changes += [superseded_row(look.contact.id, s) for look, s in lost]
 
     def _create_tasks(self, *, everything: bool) -> None:
         while len(self._tasks) >= BATCH or (everything and self._tasks):
@@ -317,15 +320,6 @@ class Writer:
             rules_digest=self.portal.policy.digest,
             **_cause_columns(task.rule, task.playbook, task.cause),
         )
-
-    def _withdraw(self, gone: Sequence[WithdrawTask]) -> None:
-        if not gone:
-            return
-        answers = self.gateway.delete_tasks([w.task.task_id for w in gone])
-        deleted = [w.task.write_id for w in gone if answers.get(w.task.task_id) == "deleted"]
-        with self.lease.transaction():
-            self.store.close_tasks(self.portal.id, deleted, self.looker.now())
-        self.tally.withdrawn += len(deleted)
 
 
 def reference(portal: int, contact: str, task: CreateTask) -> str:
