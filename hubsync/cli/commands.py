@@ -71,7 +71,7 @@ COMMANDS: tuple[Entry, ...] = (
     _at("undo", "undo", "Preview taking a run back; with --write, do it."),
     _at("set_status", "set-status", "Preview setting many Lead statuses; with --write, do it."),
     _at("backlog", "backlog", "List what lies before the moment rules count from."),
-    _planned("rollout", "Raise or lower how much rules may write."),
+    _at("rollout", "rollout", "Raise or lower how much rules may write."),
     _planned("guard", "Show what the guard holds, and release it."),
     Entry(
         "rules",

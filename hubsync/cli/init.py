@@ -15,6 +15,8 @@ import typer
 from hubsync.cli.context import invocation
 from hubsync.cli.output import as_text
 from hubsync.errors import SettingsError
+from hubsync.policy.rollout import ROLLOUT
+from hubsync.rulefiles.rollout_file import START
 from hubsync.settings import default_env_example, default_rules
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def init(
     with tempfile.TemporaryDirectory(prefix="hubsync-init-") as place:
         made = Path(place) / "rules"
         shutil.copytree(default_rules(), made, ignore=shutil.ignore_patterns("__pycache__", "packs"))
+        (made / ROLLOUT).write_text(START, encoding="utf-8")  # nothing is written until the roll-out says so (B6)
         drafted = _draft_into(context, made, open_means) if from_portal else None
         if drafted is None:
             meaning = open_means if open_means is not None else _asked()
@@ -72,6 +75,7 @@ def init(
     typer.echo(f"Wrote {rules} and {folder / '.env'}.")
     if drafted is not None:
         _tell(drafted, rules)
+    typer.echo(f"{rules / ROLLOUT} keeps every rule at report until `hubsync rollout` moves it.")
     typer.echo(
         "Next: put your access token into .env, then, in that folder: hubsync check, hubsync audit, hubsync sync."
     )

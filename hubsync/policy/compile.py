@@ -21,7 +21,7 @@ from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group, impossible
 from hubsync.policy.policy import Gap, Policy, Schema
-from hubsync.policy.rollout import ROLLOUT, capped, caps_of, names_of
+from hubsync.policy.rollout import ROLLOUT, capped, caps_of, mark_of, names_of
 from hubsync.policy.rules import PROPOSE, Rule, SetAction, all_of, any_of
 from hubsync.policy.ruleset import RuleSet, ideal_schema
 from hubsync.policy.spec import Conditions, RuleSpec
@@ -140,14 +140,14 @@ class _Compiler:
             gaps=tuple(self.gaps),
             mirrored=frozenset(self._properties()) - PERSONAL,
             renamed={r.id: tuple(r.was) for f in self.files.rules.values() for r in f.rules if r.was},
-            managed_stages=frozenset(
-                t.value
-                for t in self.stages.terms
-                if portal.stages[t.like if t.like in portal.stages else t.key].managed
-            ),
-            digest=self.files.digest,
+            managed_stages=self._managed_stages(),
+            digest=self.files.digest + mark_of(self.files.rollout),
         )
         return replace(general, by_team=self._teams(own, general))
+
+    def _managed_stages(self) -> frozenset[str]:
+        stages = self.files.portal.stages
+        return frozenset(t.value for t in self.stages.terms if stages[t.like if t.like in stages else t.key].managed)
 
     def _capped(self, own: tuple[Rule, ...]) -> tuple[Rule, ...]:
         """The rules as far as the roll-out lets them go (B6)."""

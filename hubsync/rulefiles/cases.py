@@ -181,7 +181,7 @@ class _Loader:
                     places = [".".join(map(str, e["loc"])) for e in error.errors()]
                     raise RuleFileError([Problem(PORTAL, 1, 1, f"{', '.join(places)} can't be so")]) from error
                 rules = LoadedRules(rules.folder, replace(rules.files, portal=spec), rules.documents)
-            self.policies[key] = staged(rules.compile())
+            self.policies[key] = staged(rules.compile(rolled_out=True))
         return self.policies[key]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,8 +49,13 @@ class LoadedRules:
                     return f"{name}:{self.documents[name].where(('rules', number, 'id'))[0]}"
         return MATRIX if rule.startswith("cell_") else ""
 
-    def compile(self, schema: Schema | None = None, *, settle: timedelta | None = None) -> Policy:
-        """The policy for a portal, or for the portal the files describe. Raises RuleFileError with every fault."""
+    def compile(
+        self, schema: Schema | None = None, *, settle: timedelta | None = None, rolled_out: bool = False
+    ) -> Policy:
+        """The policy for a portal, or for the portal the files describe. Raises RuleFileError with every fault.
+
+        `rolled_out`: every rule in its own mode, as if the roll-out (rollout.yaml) were over.
+        """
         problems: list[Problem] = []
 
         def report(file: str, path: KeyPath, message: str) -> None:
@@ -61,7 +67,8 @@ class LoadedRules:
         problems += faults
         if calendars is None:
             raise RuleFileError(_sorted(problems))
-        policy = compile_policy(self.files, schema, calendars.general, report, settle)
+        files = replace(self.files, rollout=None) if rolled_out else self.files
+        policy = compile_policy(files, schema, calendars.general, report, settle)
         if problems:
             raise RuleFileError(_sorted(problems))
         return policy
@@ -111,7 +118,7 @@ def load_rules(folder: Path) -> LoadedRules:
 
 def _digest(contents: dict[str, bytes]) -> str:
     sha = hashlib.sha256()
-    for name in sorted(contents):
+    for name in sorted(set(contents) - {ROLLOUT}):
         sha.update(f"{name}:{len(contents[name])}:".encode() + contents[name])
     return sha.hexdigest()[:16]
 
