@@ -198,11 +198,12 @@ class Aftermath:
         repairs: list[Repair] = []
         for look in self.looker.again(list(contacts.values()), as_if):
             changes = {change.property: change for change in look.decision.changes}
+            undecided = look.decision.waiting is not None
             hard = self._hard(look.contact)
             for one in lost[look.contact.id]:
-                repair = self._repair(one, changes.get(one.row.target), hard)
-                if repair is not None:
-                    repairs.append(repair)
+                if one.by_person or not undecided or one.row.target in changes:
+                    repair = self._repair(one, changes.get(one.row.target), hard)
+                    repairs += [repair] if repair is not None else []
         return repairs
 
     def _hard(self, contact: Contact) -> frozenset[str]:
