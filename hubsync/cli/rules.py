@@ -11,6 +11,7 @@ from hubsync.cli.context import invocation
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Column, Report, Table, emit
 from hubsync.errors import RuleFileError
+from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.load import as_text, load_rules
 
 Folder = Annotated[
@@ -23,7 +24,7 @@ def _folder(context: typer.Context, given: Path | None) -> Path:
 
 
 def check(context: typer.Context, folder: Folder = None) -> int:
-    """Check the rule files; every fault with its line. Ends with 1 if there are any."""
+    """Check the rule files; every fault and finding with its line. Ends with 1 if there are any."""
     where = _folder(context, folder)
     try:
         loaded = load_rules(where)
@@ -38,7 +39,10 @@ def check(context: typer.Context, folder: Folder = None) -> int:
     typer.echo(f"{where}: {written} rules, {cells} answers of the matrix, no fault ({loaded.digest}).")
     for gap in policy.gaps:
         typer.echo(f"{loaded.position(gap.rule) or where}: {gap.rule} is off, it needs {gap.needs}.")
-    return 0
+    findings = advise(loaded)
+    for finding in findings:
+        typer.echo(str(finding))
+    return 1 if findings else 0
 
 
 def test(context: typer.Context, folder: Folder = None) -> int:

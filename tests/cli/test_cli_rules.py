@@ -86,3 +86,27 @@ def test_a_folder_without_rules_is_a_fault(isolated: Path, capsys: pytest.Captur
     (isolated / "empty").mkdir()
     assert run(["rules", "check", "empty"]) == 1
     assert "portal.yaml:1:1: this file is missing" in capsys.readouterr().out
+
+
+def test_statuses_that_people_would_mix_up_are_findings(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    portal = rules / "portal.yaml"
+    text = portal.read_text()
+    more = "".join(
+        f"  extra_{n}:\n    value: EXTRA_{n}\n    labels: {{en: {label}}}\n    meaning: m\n    use_when: u\n"
+        for n, label in ((1, "Working"), (2, "Something else"))
+    )
+    portal.write_text(text.replace("\nstages:\n", f"\n{more}\nstages:\n", 1))
+    matrix = rules / "matrix.yaml"
+    matrix.write_text(matrix.read_text().replace("none: fits", "none, extra_1, extra_2: fits", 1))
+    run(["rules", "check", str(rules)])
+    assert "no answer for extra_1" in capsys.readouterr().out  # every row needs its answers first
+    lines = matrix.read_text().splitlines()
+    told = [
+        line + "\n      extra_1, extra_2: fits" if line.strip() == "cells:" and n > 6 else line
+        for n, line in enumerate(lines)
+    ]
+    matrix.write_text("\n".join(told) + "\n")
+    assert run(["rules", "check", str(rules)]) == 1
+    out = capsys.readouterr().out
+    assert '"extra_1" has the label of "working": en "Working" (S14)' in out
+    assert '"extra_2" is one more than 12 main statuses' in out
