@@ -13,6 +13,7 @@ from hubsync.cli.main import run
 from hubsync.sandbox import Portal, Sandbox
 from hubsync.sandbox.http.limits import ALL_SCOPES
 from hubsync.sandbox.population import populate
+from hubsync.sandbox.population.furniture import define_own_properties, define_statuses
 
 
 def _checked(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -87,6 +88,43 @@ def test_a_missing_scope_is_told_by_name(
         out = capsys.readouterr().out
     assert "Scopes: 1 missing" in out
     assert "crm.objects.contacts.write\twriting statuses and stages, creating tasks\tMISSING" in out
+
+
+def test_every_missing_scope_is_told_even_where_nothing_else_can_be_asked(
+    default_portal: Portal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = {"crm.objects.deals.read", "sales-email-read"}
+    with Sandbox(default_portal, scopes=set(ALL_SCOPES) - missing) as box:
+        _point_at(box, monkeypatch)
+        assert run(["check", "--format", "json"]) == 1
+        found = _checked(capsys)
+    assert {s["scope"] for s in found["scopes"] if not s["present"]} == missing
+
+
+def test_a_portal_with_everything_is_fine_though_churn_was_not_chosen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portal = Portal(seed=6)
+    define_statuses(portal)
+    define_own_properties(portal)
+    with Sandbox(portal) as box:
+        _point_at(box, monkeypatch)
+        assert run(["check"]) == 0
+        assert "yours to choose" in capsys.readouterr().out
+        assert run(["audit"]) == 0
+        assert "Not applied" not in capsys.readouterr().out
+
+
+def test_a_contact_asked_for_by_id_that_is_not_there_is_named(
+    default_portal: Portal, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox(default_portal) as box:
+        _point_at(box, monkeypatch)
+        assert run(["sync", "--contact", "99999999"]) == 3
+        assert "has no contact 99999999" in capsys.readouterr().err
+        there = next(iter(default_portal.tables["contacts"].records))
+        assert run(["sync", "--contact", "99999999", "--contact", there]) == 0
+        assert "has no contact 99999999" in capsys.readouterr().err
 
 
 def test_db_upgrade_makes_a_database_and_then_finds_it_up_to_date(
