@@ -7,7 +7,7 @@ their explanation; it writes nothing itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hubsync.policy.changes import Cause
@@ -32,17 +32,21 @@ class Braked:
 def braked(view: View, rule: Rule, name: str, cause: Cause) -> Braked | None:
     """What keeps the rule from writing the property for this cause; None where nothing does.
 
-    A write for the same cause is no second one: it completes what was written in part.
+    A write for the same cause is no second one: it completes what was written in part. Where two writers are at odds,
+    that is what is told, and the later of the two moments is when to look again.
     """
     lately = written_lately(view, rule, cause)
-    if lately is not None:
-        until = lately + ONCE_IN
-        return Braked(
-            until,
-            f"{NAMES.get(name, name)} would be written a second time within 7 days by the same rule "
-            f"(first on {_day(view, lately)}); it is left as it is until {_day(view, until)}: see who changes it back.",
-        )
-    return _at_odds(view, name)
+    found = _at_odds(view, name)
+    if lately is None:
+        return found
+    until = lately + ONCE_IN
+    if found is not None:
+        return replace(found, until=max(found.until, until))
+    return Braked(
+        until,
+        f"{NAMES.get(name, name)} would be written a second time within 7 days by the same rule "
+        f"(first on {_day(view, lately)}); it is left as it is until {_day(view, until)}: see who changes it back.",
+    )
 
 
 def written_lately(view: View, rule: Rule, cause: Cause) -> datetime | None:

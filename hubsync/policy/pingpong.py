@@ -62,7 +62,7 @@ class Turn:
 class PingPong:
     """Two writers at odds: the two values, who sets which (`writers[n]` sets `values[n]`), and when each turn came."""
 
-    property: str
+    name: str
     writers: tuple[Writer, Writer]
     values: tuple[str, str]
     times: tuple[datetime, ...]
@@ -119,18 +119,22 @@ def _first(turns: Sequence[Turn], last: int) -> int:
 def turns_of(
     entries: Sequence[RawEntry], ours: Iterable[OurWrite], writers: Mapping[str, str], quiet: timedelta
 ) -> list[Turn]:
-    """A property's history as turns, oldest first."""
-    mine = {(o.value, o.below) for o in ours if o.by == HUBSYNC}
+    """A property's history as turns, oldest first. What hubsync put back (undo, repair) counts as never changed."""
+    mine = {(o.value, o.below): o for o in ours if o.by == HUBSYNC}
     turns: list[Turn] = []
     below = ""
     for entry in reversed(entries):
         value, at = str(entry.get("value") or ""), parse_instant(str(entry["timestamp"]))
+        own = mine.get((value, below))
+        below = str(entry["timestamp"])
+        if own is not None and own.restores and any(turn.value == value for turn in turns):
+            while turns[-1].value != value:
+                turns.pop()
+            continue
         if turns and not turns[-1].value and at - turns[-1].at <= quiet:
             turns.pop()
         if not turns or turns[-1].value != value:
-            kind = HUBSYNC if (value, below) in mine else writer(entry, writers)
-            turns.append(Turn(value, at, _writer(entry, kind)))
-        below = str(entry["timestamp"])
+            turns.append(Turn(value, at, _writer(entry, writer(entry, writers) if own is None else HUBSYNC)))
     return turns
 
 

@@ -86,7 +86,8 @@ def test_the_lock_of_converted_writes_over_a_persons_choice_once_per_deal() -> N
     )
     assert sets(looked_at(again, NOW + timedelta(days=9))) == {}
     other = replace(again, deals=(*(again.deals or ()), a_deal(at=ago(1), id="8")))
-    assert rules_of(looked_at(other, NOW + timedelta(days=9))) == {STATUS: "converted_is_locked"}
+    assert rules_of(looked_at(other, NOW + timedelta(days=9))) == {}, "to and fro with a person: 7 days of rest (A18)"
+    assert rules_of(looked_at(other, NOW + timedelta(days=15))) == {STATUS: "converted_is_locked"}
 
 
 # ---- ledger ----
@@ -113,7 +114,8 @@ def test_a_second_mail_in_the_same_cycle_is_no_new_cause_and_one_in_the_next_is(
     )
     assert sets(looked_at(recycled, NOW + timedelta(days=2))) == {}
     mailed = replace(recycled, engagements=(*(after.engagements or ()), a_mail(NOW + timedelta(days=2), id="m2")))
-    assert sets(looked_at(mailed, NOW + timedelta(days=2))) == ATTEMPTING
+    assert sets(looked_at(mailed, NOW + timedelta(days=2))) == {}, "once in seven days (A18)"
+    assert sets(looked_at(mailed, NOW + timedelta(days=7))) == ATTEMPTING
 
 
 def test_an_undo_stops_every_older_cause_from_writing_the_property_again() -> None:
@@ -123,7 +125,7 @@ def test_an_undo_stops_every_older_cause_from_writing_the_property_again() -> No
     free = replace(back, spent=frozenset())
     assert sets(looked_at(free, NOW + timedelta(days=1))) == {}
     dealt = replace(free, deals=(a_deal(at=NOW + timedelta(hours=1), id="9"),))
-    assert sets(looked_at(dealt, NOW + timedelta(days=1))) == CONVERTED
+    assert sets(looked_at(dealt, NOW + timedelta(days=7))) == CONVERTED
 
 
 # ---- several causes ----

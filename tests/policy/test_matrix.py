@@ -122,9 +122,9 @@ def test_a_hard_cell_corrects_what_a_person_chose_later_once_in_seven_days() -> 
     chosen = replace(corrected, properties={**corrected.properties, STATUS: "NEW"}, history=history)
     second = looked_at(chosen, NOW + timedelta(days=2))
     assert sets(second) == {}
-    assert "Corrected once in the last 7 days" in second.findings[0].message
-    assert second.look_again == NOW + timedelta(days=7)
-    assert sets(looked_at(chosen, NOW + timedelta(days=7))) == {STATUS: "working"}
+    assert "hubsync leaves it alone until 12 March 2026" in second.findings[0].message, "7 days from the last turn"
+    assert second.look_again == NOW + timedelta(days=8)
+    assert sets(looked_at(chosen, NOW + timedelta(days=8))) == {STATUS: "working"}
 
 
 def test_an_undone_correction_is_not_made_again_and_is_a_finding() -> None:

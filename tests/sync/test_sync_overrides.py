@@ -32,7 +32,7 @@ def test_a_newer_cause_fires_after_an_override(desk: Desk) -> None:
     contact = attempting(desk)
     desk.later(hours=2)
     desk.sets(contact, STATUS, "NEW")
-    desk.later(hours=2)
+    desk.later(days=7)
     acts.rep_sends_email(desk.portal, contact, desk.rep)
     desk.later(minutes=5)
     assert states(desk.sync(contact)) == [("attempting_on_first_rep_outreach", "ATTEMPTED_TO_CONTACT", "applied")]
