@@ -26,7 +26,16 @@ from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
 from hubsync.sync.recovery import known_app, recover, uncertain_tasks
-from hubsync.sync.scope import CURSOR, DUE_AT_ONCE, Scope, base_for_guard, horizon_for, last_completed, read_scope
+from hubsync.sync.scope import (
+    CURSOR,
+    DUE_AT_ONCE,
+    Scope,
+    base_for_guard,
+    horizon_for,
+    last_completed,
+    note_outage,
+    read_scope,
+)
 from hubsync.sync.spool import Spool
 from hubsync.sync.stopping import how_far, what_to_do
 from hubsync.sync.writing import Writer
@@ -161,6 +170,7 @@ def _first_write(session: Session, store: Store, now: datetime) -> None:
     store.remember_portal(portal.id, at=now, time_zone=portal.account.time_zone)
     if store.effective_since(portal.id) is None:
         store.set_effective_since(portal.id, session.effective_since or now)
+    note_outage(store, portal.id, now)
     store.activate_rules(portal.id, [r.id for r in portal.policy.rules], now, was=portal.policy.renamed)
 
 

@@ -17,6 +17,8 @@ CURSOR = "sync.completed"
 """Start of the last completed `sync --write` that looked at all that had changed."""
 OUTAGE = timedelta(days=7)
 """After so long without a complete look, older causes are backlog (B1)."""
+RESUMED = "sync.resumed"
+"""From when causes count since the last outage: what it left as backlog stays so, however often one looks again."""
 RELATED = ("deals", "emails", "calls", "communications")
 DUE_AT_ONCE = 10_000
 
@@ -92,11 +94,26 @@ def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datet
     since = store.effective_since(portal.id) if store is not None else None
     if store is None or since is None:
         return Horizon(None)
-    completed = last_completed(store, portal.id)
-    if completed is not None and now - completed > OUTAGE:
-        since = max(since, now - OUTAGE)
+    resumed = _resumed(store, portal.id, now)
+    if resumed is not None:
+        since = max(since, resumed)
     active = store.activations(portal.id)
     return Horizon(since, {rule.id: active.get(rule.id, now) for rule in portal.policy.rules})
+
+
+def note_outage(store: Store, portal: int, now: datetime) -> None:
+    """After an outage, remember from when causes count; for a run that writes, before it decides."""
+    if (resumed := _resumed(store, portal, now)) is not None:
+        store.set_cursor(portal, RESUMED, resumed.isoformat())
+
+
+def _resumed(store: Store, portal: int, now: datetime) -> datetime | None:
+    """From when causes count where there was an outage, the present one included; None where there never was one."""
+    completed = last_completed(store, portal)
+    if completed is not None and now - completed > OUTAGE:
+        return now - OUTAGE
+    text = store.cursor(portal, RESUMED)
+    return datetime.fromisoformat(text) if text else None
 
 
 def base_for_guard(store: Store, portal: int, scope: Scope, in_scope: int) -> int:

@@ -105,6 +105,22 @@ def test_after_more_than_a_week_without_a_look_older_causes_are_backlog(make_des
     assert (desk.stage(long_ago), desk.stage(lately)) == ("lead", SQL)
 
 
+def test_what_an_outage_left_as_backlog_stays_so_at_every_later_run(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(effective_since=None)
+    long_ago = desk.lead("CONNECTED")
+    desk.sync(scope=Scope())
+    desk.later(days=10)
+    desk.sets(long_ago, STATUS, "QUALIFIED")
+    desk.later(days=10)
+    first = desk.sync()
+    assert (acted(first), first.tally.backlog) == ([], 1)
+    desk.later(hours=1)
+    second = desk.sync()
+    assert (acted(second), second.tally.backlog, second.since) == ([], 1, first.since)
+    assert desk.stage(long_ago) == "lead"
+    assert findings(desk, long_ago) == [("qualified_moves_the_stage", CORRECT, True)]
+
+
 def test_no_task_is_written_for_a_lead_that_was_new_before_the_first_write(make_desk: Callable[..., Desk]) -> None:
     desk = make_desk(effective_since=None)
     contact = desk.lead("NEW", at=ago(hours=2))
