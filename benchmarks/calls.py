@@ -122,8 +122,8 @@ def look(session: reconcile.Session) -> int:
     return sum(len(page) for page in looker.over(session.gateway.all_contacts(session.portal.policy.properties)))
 
 
-def writing(portal: Portal) -> dict[str, int]:
-    """What `sync --write` spends beyond the plan of the same portal."""
+def writing(portal: Portal) -> dict[str, float]:
+    """What `sync --write` spends beyond the plan of the same portal. Contacts are read before and after the write."""
     with a_session(portal) as (session, store):
         with counted(session.gateway) as planning:
             plan = reconcile.plan(session, Scope(full=True)).tally
@@ -135,9 +135,10 @@ def writing(portal: Portal) -> dict[str, int]:
         "contacts": plan.contacts,
         "corrected": corrected,
         "rereads": reads,
-        "rereads_over": reads - -(-corrected // 50),
+        "rereads_over": reads - 2 * -(-corrected // 50),
         "writes": writes,
         "writes_over": writes - -(-corrected // 100),
+        "calls_per_correction": round((reads + writes) / corrected, 4) if corrected else 0.0,
         "tasks": tasks,
         "creates": creates,
         "creates_over": creates - -(-tasks // 100),

@@ -57,7 +57,7 @@ def test_calls_are_those_of_the_formulae(run: Run) -> None:
     assert [part["history_over"] for part in result["dear_facts"].values()] == [0, 0, 0]
     assert result["dear_facts"]["deals"]["calls"]["/deals/batch/read"] == 3
     assert result["dear_facts"]["engagements"]["calls"]["/emails/batch/read"] == 2
-    assert (result["corrections"]["rereads"], result["corrections"]["writes"]) == (3, 2)
+    assert (result["corrections"]["rereads"], result["corrections"]["writes"]) == (6, 2)
     assert (result["tasks"]["tasks"], result["tasks"]["creates"]) == (130, 2)
     for name in ("corrections", "tasks", "seeded"):
         over = {key: value for key, value in result[name].items() if key.endswith("_over")}
@@ -94,6 +94,19 @@ def test_decisions_are_counted(run: Run) -> None:
     result = run("decide", "--contacts", 300, "--times", 1)
     assert result["contacts"] == 300
     assert result["decisions"] >= 300
+
+
+def test_no_edit_of_a_person_in_the_middle_of_a_run_is_lost(run: Run) -> None:
+    result = run("edits", "--before", 30, "--after", 30, "--untouched", 30)
+    assert (result["edits_between_read_and_write"], result["edits_between_write_and_look"]) == (30, 30)
+    assert (result["lost"], result["false_repairs"], result["overrides_logged_falsely"]) == (0, 0, 0)
+    assert (result["put_back"], result["overrides_logged"]) == (30, 60)
+
+
+def test_no_task_is_missing_or_double_after_lost_connections(run: Run) -> None:
+    result = run("tasks", "--tasks", 150, "--batch", 5, "--dropped", 0.4)
+    assert result["calls_lost"] > 2
+    assert (result["missing"], result["double"], result["in_the_ledger"]) == (0, 0, 150)
 
 
 def test_every_script_is_tested_here_and_named_in_the_readme() -> None:

@@ -111,7 +111,7 @@ def write(
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
         app_id = known_app(store, portal) or session.app_id
-        if store.effective_since(portal) is None and not adopt:
+        if not adopt and store.effective_since(portal) is None and not store.runs(portal, 1):
             refuse_strange_portal(session.gateway, session.portal, app_id, started)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 
+import orjson
+
 from hubsync.sandbox.http import problems
 from hubsync.sandbox.http.call import Reply, json_reply
 
@@ -76,6 +78,10 @@ def _migrating(fault: Fault) -> Reply:
     return reply
 
 
+def _unauthorized(fault: Fault) -> Reply:
+    return _answer(problems.no_credentials(), fault)
+
+
 def _redirect(_: Fault) -> Reply:
     return Reply(302, b"", headers={"Location": "http://127.0.0.1:9/"})
 
@@ -99,6 +105,17 @@ def _shortened(_: Fault, reply: Reply) -> Reply:
     return reply
 
 
+def _partial(_: Fault, reply: Reply) -> Reply:
+    """A batch's answer as 207 without every other result, and with an error that names nobody."""
+    if reply.status not in (200, 201):
+        return reply
+    body = orjson.loads(reply.body)
+    error = {"status": "error", "category": "INTERNAL_ERROR", "message": "There was an internal error", "context": {}}
+    told = body.get("results", [])[::2]
+    reply.status, reply.body = 207, orjson.dumps({**body, "results": told, "numErrors": 1, "errors": [error]})
+    return reply
+
+
 def _error_after(fault: Fault, _: Reply) -> Reply:
     return _error_json(fault)
 
@@ -116,6 +133,7 @@ BEFORE: dict[str, Before] = {
     "locked": _locked,
     "migrating": _migrating,
     "redirect": _redirect,
+    "unauthorized": _unauthorized,
 }
 AFTER: dict[str, After] = {
     "drop_after": _drop_after,
@@ -123,6 +141,7 @@ AFTER: dict[str, After] = {
     "html_ok": _html_instead,
     "truncated": _truncated,
     "shortened": _shortened,
+    "partial": _partial,
 }
 KINDS = frozenset((*BEFORE, *AFTER))
 """truncated: fewer bytes than Content-Length says; shortened: half a body that claims to be whole."""
