@@ -6,6 +6,7 @@ Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -108,6 +109,27 @@ class GuardSpec(Spec):
     share: Annotated[Text, AfterValidator(_share)] = "10%"
     at_least: int = Field(default=20, ge=0)
     tasks: int = Field(default=200, ge=0)
+    tasks_per_owner: int = Field(default=15, ge=1)
+    burst: int = Field(default=50, ge=1)
+
+
+def _moment(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is neither a date such as 2026-12-24 nor 2026-12-24T18:00') from None
+    return text
+
+
+Moment = Annotated[Text, AfterValidator(_moment)]
+
+
+class FreezeSpec(Spec):
+    """A time in which nothing is written (B7). A date as `to` is the whole day; both in the portal's time zone."""
+
+    from_: Moment = Field(alias="from")
+    to: Moment
+    says: Text = ""
 
 
 class BacklogSpec(Spec):
@@ -145,6 +167,8 @@ class PortalSpec(Spec):
     guard: GuardSpec = GuardSpec()
     backlog: dict[Text, BacklogSpec] = {}
     work_hours: Any = None
+    tasks_only_in_business_hours: bool = True
+    freeze: list[FreezeSpec] = []
 
 
 class FactValue(Spec):

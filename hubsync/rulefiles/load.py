@@ -7,16 +7,18 @@ cases and are left to `cases.py`. This module reads and positions; what the word
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
 from hubsync.errors import Problem, RuleFileError
 from hubsync.policy.compile import MATRIX, PORTAL, KeyPath, compile_policy
+from hubsync.policy.pacing import Freeze, Pace, moment_of
 from hubsync.policy.policy import Policy, Schema
 from hubsync.policy.rollout import ROLLOUT
 from hubsync.policy.ruleset import RuleSet
@@ -72,6 +74,23 @@ class LoadedRules:
         if problems:
             raise RuleFileError(_sorted(problems))
         return policy
+
+    def pace(self, zone: str, owner_teams: Mapping[str, Sequence[str]]) -> Pace:
+        """How fast tasks may come in a portal of this time zone. Raises RuleFileError for faults of `work_hours`."""
+        portal = self.files.portal
+        calendars, faults = build_calendars(self.documents[PORTAL], ("work_hours",), zone)
+        if calendars is None:
+            raise RuleFileError(_sorted(faults))
+        place = ZoneInfo(zone)
+        return Pace(
+            calendars,
+            place,
+            portal.guard.tasks_per_owner,
+            portal.guard.burst,
+            portal.tasks_only_in_business_hours,
+            owner_teams,
+            tuple(Freeze(moment_of(f.from_, place), moment_of(f.to, place, end=True), f.says) for f in portal.freeze),
+        )
 
 
 def load_rules(folder: Path) -> LoadedRules:

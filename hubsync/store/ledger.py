@@ -164,6 +164,20 @@ def open_tasks(tx: Connection, portal: int, contacts: Collection[str]) -> dict[s
     return {contact: tuple(rows) for contact, rows in found.items()}
 
 
+def tasks_since(tx: Connection, portal: int, since: datetime) -> tuple[Write, ...]:
+    """Tasks created, or perhaps created, since a moment, oldest first. Older runs are passed over by their end."""
+    late = or_(run_table.c.finished_at.is_(None), run_table.c.finished_at >= since)
+    late_runs = select(run_table.c.id).where(run_table.c.portal_id == portal, late)
+    statement = select(*_COLUMNS).where(
+        write.c.portal_id == portal,
+        write.c.run_id.in_(late_runs),
+        write.c.kind == "task",
+        write.c.state.not_in(FREE_STATES),
+        write.c.sent_at >= since,
+    )
+    return tuple(_read(tx, statement.order_by(write.c.id)))
+
+
 def log_overrides(tx: Connection, portal: int, rows: Sequence[Override]) -> None:
     """Inserts what isn't logged yet."""
     statement = insert_into(tx, override).on_conflict_do_nothing(

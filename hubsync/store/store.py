@@ -13,7 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
-from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, work
+from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, tuning, work
 from hubsync.store.engine import Database
 from hubsync.store.values import (
     Holder,
@@ -239,10 +239,20 @@ class Store:
         with self._db.read() as tx:
             return ledger.open_tasks(tx, portal, contacts)
 
+    def tasks_since(self, portal: int, since: datetime) -> tuple[Write, ...]:
+        """The tasks created, or perhaps created, since a moment, oldest first; also those closed meanwhile."""
+        with self._db.read() as tx:
+            return ledger.tasks_since(tx, portal, since)
+
     def log_overrides(self, portal: int, rows: Sequence[Override]) -> None:
         """Logs what people changed back. The same (contact, property, at) is logged once."""
         with self._db.write() as tx:
             ledger.log_overrides(tx, portal, rows)
+
+    def firings(self, portal: int, *, since: datetime | None = None, rule: str | None = None) -> dict[str, int]:
+        """By rule: how often a cause made it write to a contact (answered since then), whatever became of it later."""
+        with self._db.read() as tx:
+            return tuning.firings(tx, portal, since, rule)
 
     def overrides(self, portal: int, *, since: datetime | None = None) -> tuple[Override, ...]:
         """Logged overrides, oldest first."""
