@@ -18,6 +18,7 @@ from hubsync.policy.ages import parse_ages
 from hubsync.policy.conditions import Condition, Test, for_team
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.fingerprints import fingerprints
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group, impossible
 from hubsync.policy.policy import Gap, Policy, Schema
@@ -142,6 +143,7 @@ class _Compiler:
             renamed={r.id: tuple(r.was) for f in self.files.rules.values() for r in f.rules if r.was},
             managed_stages=self._managed_stages(),
             digest=self.files.digest + mark_of(self.files.rollout),
+            fingerprints=fingerprints(own, {r.id: r for f in self.files.rules.values() for r in f.rules}, self),
         )
         return replace(general, by_team=self._teams(own, general))
 

@@ -66,6 +66,8 @@ class OurWrite:
     written_at: datetime
     restores: bool = False
     by: str = "hubsync"
+    before: str = ""
+    """The value that it replaced."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from hubsync.policy.conditions import Test
 from hubsync.policy.contact import Contact
 from hubsync.policy.deals import DealTerms
+from hubsync.policy.fingerprints import Fingerprint
 from hubsync.policy.instants import EPOCH
 from hubsync.policy.rules import Cell, Rule
 from hubsync.policy.view import View
@@ -126,6 +127,10 @@ class Policy:
     managed_stages: frozenset[str] = frozenset()
     """HubSpot's values of the stages whose contacts are managed (D5)."""
 
+    fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
+    """By rule: whether it still means what it meant at the last run (B1)."""
+    up_for_tuning: frozenset[str] = frozenset()
+    """Rules that only propose because people changed back too much of what they wrote (A18)."""
     by_team: Mapping[str, Policy] = field(default_factory=dict)
     """For teams that the roll-out lets do more or less (B6), by the team's name in lower case: the same, so capped."""
 

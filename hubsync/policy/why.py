@@ -96,8 +96,14 @@ def _hindered(rule: Rule, view: View, horizon: Horizon, managed: bool, cause: Ca
         since = shown(horizon.since) if horizon.since else "the first write"
         return f"its cause of {shown(cause.at)} lies before {since}: backlog"
     if rule.mode != "auto":
-        return f"its mode is {rule.mode}" + (", by the roll-out" if rule.lowered else "")
+        return f"its mode is {rule.mode}{_lowered(rule, view)}"
     return _later_choice(rule, view, cause) or _brake(rule, view, cause)
+
+
+def _lowered(rule: Rule, view: View) -> str:
+    if rule.id in view.policy.up_for_tuning:
+        return ", since people changed back too many of its writes (hubsync report overrides)"
+    return ", by the roll-out" if rule.lowered else ""
 
 
 def _brake(rule: Rule, view: View, cause: Cause) -> str:

@@ -121,6 +121,7 @@ def ours_of(row: Write) -> OurWrite:
         written_at=written,
         restores=row.kind == "undo" and not is_clearing(row),
         by=PERSON if row.cause_kind == BY_A_PERSON else HUBSYNC,
+        before=row.before or "",
     )
 
 

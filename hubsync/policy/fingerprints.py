@@ -1,0 +1,54 @@
+"""Fingerprints of rules: whether a rule still means what it meant when its causes were last looked at (playbook B1).
+
+A rule whose `when` was widened would otherwise act on every old cause it did not hold for before. Lists and names of
+portal.yaml are part of what a condition means; words for people are not. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hubsync.policy.conditions import Condition, Words
+from hubsync.policy.rules import Rule
+from hubsync.policy.spec import RuleSpec
+
+_WORDS_FOR_PEOPLE = {"playbook", "says", "ask", "was", "outranks"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """`when`: which contacts the rule fires for, and on which cause; `whole`: that, and what it does."""
+
+    when: str
+    whole: str
+
+
+def fingerprints(rules: Iterable[Rule], specs: Mapping[str, RuleSpec], words: Words) -> dict[str, Fingerprint]:
+    """The fingerprint of every rule by its id; `specs` are the written ones, cells of the matrix have none."""
+    found: dict[str, Fingerprint] = {}
+    for rule in rules:
+        spec = specs.get(rule.id)
+        groups = sorted(sorted(_condition(c, words) for c in group) for group in rule.groups)
+        when = [groups, rule.says_cause, spec.once_per if spec is not None else "cause"]
+        does: Any = [rule.mode, sorted(action.property for action in rule.sets), rule.hard]
+        if spec is not None:
+            does = spec.model_dump(mode="json", exclude=_WORDS_FOR_PEOPLE)
+        found[rule.id] = Fingerprint(_digest(when), _digest([when, does]))
+    return found
+
+
+def _condition(condition: Condition, words: Words) -> list[Any]:
+    operand = condition.operand
+    if isinstance(operand, str):
+        operand = words.lists.get(operand, operand)
+    if not isinstance(operand, str) and isinstance(operand, Sequence):
+        operand = ", ".join(sorted(words.names.get(str(part), str(part)) for part in operand))
+    return [condition.fact.name, condition.operator, words.names.get(operand, operand)]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
