@@ -113,7 +113,7 @@ def write_bulk(
     with PortalLease(store, portal.id, f"hubsync {KIND} --write") as lease, Spool[Picked]() as spool:
         started = session.portal_now()
         store.close_dead_runs(portal.id, started)
-        recover(session.gateway, store, portal.id, started)
+        recover(session.gateway, store, portal.id, started, fence=lease.transaction)
         bulk = Bulk()
         picker = Picker(session, asked)
         for picked in _changing(picker, bulk, advance):

@@ -64,7 +64,7 @@ def write_undo(
     with PortalLease(store, portal, "hubsync undo --write") as lease:
         started = session.portal_now()
         store.close_dead_runs(portal, started)
-        recover(session.gateway, store, portal, started)
+        recover(session.gateway, store, portal, started, fence=lease.transaction)
         plan = plan_undo(session, store, number, allow_backward=allow_backward)
         if not plan.has_work:
             return plan

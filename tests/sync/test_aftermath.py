@@ -164,9 +164,13 @@ def test_a_stage_is_not_moved_backward_to_put_it_back(desk: Desk, meanwhile: Mea
 
 def test_what_a_hard_cell_would_correct_at_once_is_a_finding(desk: Desk, meanwhile: Meanwhile) -> None:
     contact = desk.lead("NEW", SQL)  # SQL and new is corrected to working, whoever chose it
-    meanwhile(
-        lambda: (desk.sets(contact, STATUS, "CONNECTED"), desk.later(seconds=1), desk.sets(contact, STATUS, "NEW"))
-    )
+
+    def a_person_hesitates() -> None:
+        desk.sets(contact, STATUS, "CONNECTED")
+        desk.later(seconds=1)
+        desk.sets(contact, STATUS, "NEW")
+
+    meanwhile(a_person_hesitates)
     outcome = desk.sync()
     assert values(desk, contact) == ["NEW", "CONNECTED", "NEW", "IN_PROGRESS"]
     [finding] = outcome.tally.findings

@@ -146,7 +146,7 @@ def test_a_validation_rule_of_the_portal_is_a_named_refusal_of_its_contact_alone
     """Dated paths hold the portal's validation rules (hubspot-api 0)."""
     contacts = qualified(desk, 3)
     desk.sync(contacts[0])  # v3 knows nothing of them
-    desk.portal.schemas.rules["contacts"].append(ConditionalRule(STAGE, frozenset({SQL}), "jobtitle"))
+    desk.portal.schemas.rules["contacts"].append(ConditionalRule(STAGE, (SQL,), "jobtitle"))
     desk.portal.update("contacts", contacts[2], {"jobtitle": "Buyer"})
     desk.gateway.close()
     patience = Patience()
