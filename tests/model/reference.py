@@ -214,9 +214,12 @@ class Model:
 
     def managed(self, rule: str) -> bool:
         """D5."""
-        if self.hold or not (self.owner or self.created_by == "form") or not self.at_or_beyond("lead"):
-            return False
-        return rule == "A13" or not self.at_or_beyond("customer")
+        beyond = self.at_or_beyond("customer")
+        return self.in_scope() and self.at_or_beyond("lead") and (rule == "A13" or not beyond)
+
+    def in_scope(self) -> bool:
+        """Nobody said hands off, and somebody owns the contact or it raised its hand."""
+        return not self.hold and (self.owner or self.created_by == "form")
 
     def quiet(self, now: datetime, time: timedelta, *props: str) -> bool:
         """D7: somebody else changed one of them so lately."""
@@ -320,13 +323,17 @@ class Model:
     def tasks(self, now: datetime, since: datetime, run: int) -> None:
         """T1, T11."""
         cause = self.entered("status")
-        if not self.managed("T1"):
+        if not self.in_scope():
             self.task = None
         elif self.quiet(now, STATUS_QUIET, "status"):
             return
         elif not (self.value("status") == "new" and self.owner):
             self.task = None
-        elif cause >= max(since, self.undone.get("status", since)) and ("T1", cause, "") not in self.spent:
+        elif (
+            self.managed("T1")
+            and cause >= max(since, self.undone.get("status", since))
+            and ("T1", cause, "") not in self.spent
+        ):
             self.spent.add(("T1", cause, ""))
             self.task = Task(cause, working_time_after(cause, timedelta(hours=2), self.zone), run)
 

@@ -59,6 +59,7 @@ NAMES = {"status": STATUS, "stage": STAGE, "review": "hubsync_review_date", "rea
 REASONS = {"budget": "No budget this year", "competitor": "Went with a competitor", "wrong_fit": "Not a fit for them"}
 statuses = st.sampled_from((*STATUS_VALUES, "", "new", "new", "converted", "qualified"))
 stages = st.sampled_from(("lead", "mql", "sql", *STAGES))
+first_statuses = st.sampled_from(("", "", "", "new", "connected", "qualified", *STATUS_VALUES))
 writers = st.sampled_from(("person", "person", "workflow", "import", "integration"))
 mostly = st.sampled_from((True, True, True, False))
 pauses = st.sampled_from((None, None, *PAUSES))
@@ -76,7 +77,9 @@ class Lives(RuleBasedStateMachine):
     desk: Desk
     template: Path
 
-    @initialize(stage=stages, status=statuses, by=origins, owner=mostly, pinned=mostly, portal_moves=st.booleans())
+    @initialize(
+        stage=stages, status=first_statuses, by=origins, owner=mostly, pinned=mostly, portal_moves=st.booleans()
+    )
     def comes_into_being(self, stage: str, status: str, by: str, owner: bool, pinned: bool, portal_moves: bool) -> None:
         desk = self.desk
         desk.clock.set(NOW)
