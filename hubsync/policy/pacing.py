@@ -23,6 +23,8 @@ from hubsync.policy.worktime import Calendar, Calendars
 BURST_WITHIN = timedelta(minutes=10)
 BULK_EDIT = "CRM_UI_BULK_ACTION"
 """HubSpot's source of what somebody did to a list at once."""
+DIGEST = "tasks_over_the_cap"
+"""In a rule's place, for the one task that names those who wait."""
 CAP, BURST, HOURS, NOBODY = "cap", "burst", "hours", "no owner"
 """Why a task waits."""
 

@@ -15,6 +15,9 @@ from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Residual, Rule, TaskAction
 from hubsync.policy.view import Missing, View
 
+REPLACED = "a newer task replaces it"
+"""Why an untouched task goes where another cause brings a new one."""
+
 
 class TaskDecisions:
     """The tasks of one contact, on the state that the live changes leave."""
@@ -152,7 +155,7 @@ class TaskDecisions:
             self.held, self.created = [newest], []
             return
         self.created = [newest]
-        self.withdrawn += [WithdrawTask(t, "a newer task replaces it") for t in staying]
+        self.withdrawn += [WithdrawTask(t, REPLACED) for t in staying]
 
 
 def _fill(text: str, words: dict[str, str]) -> str:

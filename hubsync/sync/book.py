@@ -11,6 +11,7 @@ from typing import Protocol
 from hubsync.policy.changes import OpenTask
 from hubsync.policy.contact import Contact, OurWrite
 from hubsync.policy.instants import EPOCH
+from hubsync.policy.pacing import DIGEST
 from hubsync.policy.timeline import HUBSYNC, PERSON
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
@@ -75,6 +76,7 @@ class Book:
 
     def _open_tasks(self, rows: Sequence[Write]) -> dict[int, OpenTask]:
         opened = [w for w in rows if w.kind == "task" and w.object_id and w.state == "applied" and w.closed_at is None]
+        opened = [w for w in opened if w.rule != DIGEST]  # it speaks of many leads, and is none of this one's tasks
         if not opened or self.gateway is None:
             return {}
         present = self.gateway.read_tasks([w.object_id for w in opened if w.object_id])

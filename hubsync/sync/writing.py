@@ -25,6 +25,7 @@ from hubsync.sync.binding import BoundPortal
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_failed, remember_written
+from hubsync.sync.pacing import Pacer
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
 from hubsync.sync.recovery import known_app, settle_values
 from hubsync.sync.spool import Spool
@@ -56,7 +57,9 @@ class Writer:
         run: int,
         looker: Looker,
         tally: Tally,
+        pacer: Pacer,
     ) -> None:
+        self.pacer = pacer
         self.gateway = gateway
         self.store = store
         self.portal = portal
@@ -76,7 +79,7 @@ class Writer:
         self._find_out()
 
     def _write(self, batch: Sequence[Planned]) -> None:
-        looks = self._still_wanted(batch)
+        looks = self.pacer.paced(self._still_wanted(batch))
         taken_back = withdraw(
             self.gateway, self.store, self.lease, self.run, looks, self.portal.policy.digest, self.looker.now()
         )
@@ -315,6 +318,7 @@ class Writer:
                 "body": task.body,
                 "owner": task.owner,
                 "due": task.due.isoformat(),
+                **self.pacer.facts(contact, task),
             },
             effective_at=task.cause.at,
             rules_digest=self.portal.policy.digest,

@@ -1,0 +1,230 @@
+"""Tasks at a pace people can keep up with (playbook B4, B5, B7): between deciding and writing, some of them wait.
+
+The plan's tasks are gathered, policy/pacing.py says which may be created now, and looks go on to be written without the
+others. What waits is no failure: its rule still holds when its contact is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from hubsync.policy.changes import Cause, CreateTask, Decision
+from hubsync.policy.pacing import BURST, CAP, DIGEST, NOBODY, Allotment, Held, Pace, Past, Wish, allot, origin_of
+from hubsync.policy.settlement import earlier
+from hubsync.policy.tasks import REPLACED
+from hubsync.store.store import Store
+from hubsync.sync.binding import BoundPortal
+from hubsync.sync.holding import Waiting, read_holding, save_holding
+from hubsync.sync.lease import PortalLease
+from hubsync.sync.looking import Look
+from hubsync.sync.plan import Row, Tally, instant, task_row
+
+B4, B5 = "B4", "B5"
+LISTED = 50
+"""Contacts named in a digest."""
+UNLIMITED = 1_000_000
+Key = tuple[str, str, str, str]
+
+
+class Pacer:
+    """The tasks of one run. Without a pace all of them are created. `lifted`: somebody allowed the run its tasks."""
+
+    def __init__(
+        self, pace: Pace | None, store: Store | None, portal: BoundPortal, now: datetime, *, lifted: bool = False
+    ) -> None:
+        self.pace = replace(pace, per_owner=UNLIMITED) if pace is not None and lifted else pace
+        self.store = store
+        self.portal = portal
+        self.now = now
+        self.holding = read_holding(store, portal.id) if pace is not None else read_holding(None, portal.id)
+        self._past = self._read_past()
+        self._wishes: dict[Key, tuple[Wish, CreateTask]] = {}
+        self._count = 0
+        self._granted: set[Key] = set()
+        self._allotted = Allotment(frozenset(), {})
+        self._digests: dict[str, tuple[str, Sequence[Wish]]] = {}
+
+    def wish(self, looks: Iterable[Look]) -> None:
+        """Gather the tasks of these looks."""
+        for look in looks:
+            self._count += len(look.decision.tasks)
+            if self.pace is not None:
+                self._wishes |= {w.key: (w, task) for task in look.decision.tasks for w in (self._wish(look, task),)}
+
+    def allot(self) -> int:
+        """Decide on all that was gathered. Returns how many tasks the guard has to count: all but those that wait for
+        a release, an owner or business hours.
+        """
+        if self.pace is None:
+            return self._count
+        self._allotted = allot(self.pace, [w for w, _ in self._wishes.values()], self._past, self.now)
+        self._granted |= self._allotted.granted
+        self._digests = {some[0].contact: (owner, some) for owner, some in self._allotted.digests.items()}
+        return len(self._granted) + sum(h.why == CAP for h in self._allotted.held.values())
+
+    def paced(self, looks: Iterable[Look]) -> list[Look]:
+        """The looks without the tasks that wait; each is due again when its task's time has come."""
+        return [self._paced(look) for look in looks] if self.pace is not None else list(looks)
+
+    def facts(self, contact: str, task: CreateTask) -> dict[str, Any]:
+        """What the ledger keeps of a task for later runs: what brought its contact."""
+        known = self._wishes.get(_key(contact, task))
+        origin = known[0].origin if known is not None else None
+        return {"origin": [origin.source, origin.at.isoformat()]} if origin is not None else {}
+
+    def tell(self, tally: Tally) -> None:
+        """Say what waits: in the tally's `held`, and as a finding where somebody has to do something."""
+        held = self._allotted.held
+        taken = Counter((w.contact, w.rule, w.subject) for w in (h.wish for h in held.values()))
+        planned = [r for r in tally.tasks if not (r["state"] == "planned" and _take(taken, r))]
+        tally.tasks[:] = planned
+        for key, one in held.items():
+            until = instant(one.until) if one.until else None
+            row = task_row(one.wish.contact, self._wishes[key][1], "held")
+            tally.held.append({**row, "why": one.why, "until": until, "burst": one.burst or None})
+        tally.findings += self._findings(held.values())
+
+    def planned_digests(self) -> list[Row]:
+        """The digests that would be written, for a plan."""
+        return [task_row(c, self._digest(owner, some), "planned") for c, (owner, some) in self._digests.items()]
+
+    def close(self, lease: PortalLease, tally: Tally) -> None:
+        """At the end of a run that wrote: say what waits, and keep it for `hubsync guard` and for the next run."""
+        self.tell(tally)
+        if self.pace is None or self.store is None:
+            return
+        waiting = [
+            Waiting(h.wish.contact, h.wish.rule, h.wish.subject, h.wish.owner, h.why, h.until, h.burst)
+            for h in self._allotted.held.values()
+        ]
+        contacts = {wish.contact for wish, _ in self._wishes.values()}
+        with lease.transaction():
+            save_holding(
+                self.store, self.portal.id, self.holding.seen(contacts, waiting, self._allotted.bursts, self.now)
+            )
+
+    def _wish(self, look: Look, task: CreateTask) -> Wish:
+        rule = self.portal.policy.rule(task.rule)
+        return Wish(
+            look.contact.id,
+            task.rule,
+            task.template,
+            task.cause.key,
+            owner=task.owner,
+            due=task.due,
+            subject=task.subject,
+            origin=origin_of(look.contact, self.portal.policy.writers),
+            bound=rule is not None and bool(rule.sets),
+        )
+
+    def _paced(self, look: Look) -> Look:
+        decision = look.decision
+        if not decision.tasks:
+            return look
+        held = [h for task in decision.tasks if (h := self._held(look, task)) is not None]
+        if not held:
+            return look
+        waiting = {h.wish.key for h in held}
+        digest = self._digests.pop(look.contact.id, None)
+        return Look(look.contact, self._without(look, waiting, held, self._digest(*digest) if digest else None))
+
+    def _without(self, look: Look, waiting: set[Key], held: Sequence[Held], digest: CreateTask | None) -> Decision:
+        """The decision without tasks that wait, and without taking back what they were to replace."""
+        decision = look.decision
+        again = decision.look_again
+        for one in held:
+            again = earlier(again, one.until)
+        tasks = tuple(t for t in decision.tasks if _key(look.contact.id, t) not in waiting)
+        return replace(
+            decision,
+            tasks=(*tasks, digest) if digest is not None else tasks,
+            withdrawn=tuple(w for w in decision.withdrawn if tasks or w.why != REPLACED),
+            look_again=again,
+        )
+
+    def _held(self, look: Look, task: CreateTask) -> Held | None:
+        """Why the task waits, None where it doesn't. One that is new since the plan is judged by itself."""
+        key = _key(look.contact.id, task)
+        if key in self._granted or self.pace is None:
+            return None
+        if key not in self._allotted.held:
+            wish = self._wish(look, task)
+            self._wishes[key] = wish, task
+            created = Counter(self._past.created)
+            created.update(self._wishes[k][0].owner or "" for k in self._granted)
+            past = replace(self._past, created=created, bursts=self._allotted.bursts)
+            found = allot(self.pace, [wish], past, self.now)
+            self._granted |= found.granted
+            held = {**self._allotted.held, **found.held}
+            self._allotted = replace(self._allotted, held=held, bursts=found.bursts)
+        return self._allotted.held.get(key)
+
+    def _read_past(self) -> Past:
+        if self.pace is None or self.store is None:
+            return Past(bursts=self.holding.bursts, lifted=self.holding.lifted)
+        midnight = self.pace.midnight(self.now)
+        rows = self.store.tasks_since(self.portal.id, min(midnight, self.now - timedelta(days=1)))
+        today = [r for r in rows if r.sent_at is not None and r.sent_at >= midnight]
+        origins = [(r, r.facts["origin"]) for r in rows if r.facts.get("origin")]
+        return Past(
+            created=Counter(r.facts.get("owner") or "" for r in today if r.rule != DIGEST),
+            digested=frozenset(str(r.facts.get("owner")) for r in today if r.rule == DIGEST),
+            arrived=[(source, datetime.fromisoformat(at), r.contact) for r, (source, at) in origins],
+            bursts=self.holding.bursts,
+            lifted=self.holding.lifted,
+        )
+
+    def _digest(self, owner: str, some: Sequence[Wish]) -> CreateTask:
+        """One task instead of many: who waits, with links to their records."""
+        assert self.pace is not None  # noqa: S101  (digests come of a pace alone)
+        day = self.now.astimezone(self.pace.zone).date().isoformat()
+        site = f"https://{self.portal.account.ui_domain or 'app.hubspot.com'}/contacts/{self.portal.id}/record/0-1"
+        lines = [f"{w.subject}: {site}/{w.contact}" for w in some[:LISTED]]
+        more = [f"and {len(some) - LISTED:,} more"] if len(some) > LISTED else []
+        one = len(some) == 1
+        return CreateTask(
+            template="digest",
+            subject=f"{len(some):,} more lead{'' if one else 's'} wait{'s' if one else ''} for you",
+            body="<br>".join(
+                [f"You have {self.pace.per_owner} new tasks for today. These get theirs tomorrow:", *lines, *more]
+            ),
+            owner=owner or None,
+            due=self.pace.calendar(owner).after(self.now, timedelta(hours=2)),
+            priority="NONE",
+            rule=DIGEST,
+            playbook=B4,
+            cause=Cause("cap", self.now, f"cap:{owner}:{day}"),
+        )
+
+    def _findings(self, held: Iterable[Held]) -> list[Row]:
+        """One for each burst that holds something, one for tasks that nobody owns."""
+        counts = Counter((h.why, h.burst) for h in held if h.why in {BURST, NOBODY})
+        bursts = {b.id: b for b in self._allotted.bursts}
+        return [
+            _finding(
+                f"{bursts[burst].says}: {count:,} tasks wait. Look at them, then: hubsync guard release {burst}"
+                if why == BURST
+                else f"{count:,} tasks have no owner to be given to; give their contacts one.",
+                B5 if why == BURST else B4,
+            )
+            for (why, burst), count in counts.items()
+        ]
+
+
+def _finding(message: str, playbook: str) -> Row:
+    return {"contact": None, "rule": DIGEST, "playbook": playbook, "property": None, "message": message}
+
+
+def _key(contact: str, task: CreateTask) -> Key:
+    return contact, task.rule, task.template, task.cause.key
+
+
+def _take(taken: Counter[tuple[str, str, str]], row: Row) -> bool:
+    """Whether the row is one of those, each taken once."""
+    mark = (row["contact"], row["rule"], row["subject"])
+    taken[mark] -= 1
+    return taken[mark] >= 0
