@@ -11,6 +11,7 @@ from hubsync.cli.sync import landed
 from hubsync.errors import PortalTemporaryError, RateLimited, TokenRefused
 from hubsync.portal.gateway import Gateway
 from hubsync.sandbox.schema import ConditionalRule
+from hubsync.sync.scope import Scope
 from tests.sync.desk import SQL, STAGE, STATUS, Desk, Patience, ago
 
 UPDATE = r"/contacts/batch/update"
@@ -164,6 +165,32 @@ def test_a_validation_rule_of_the_portal_is_a_named_refusal_of_its_contact_alone
     [row] = desk.ledger(contacts[1])
     assert "jobtitle" in (row.answer or "")
     assert not landed(outcome)
+
+
+def test_a_page_that_moves_while_it_is_read_writes_nothing_twice_and_the_rest_comes_next(desk: Desk) -> None:
+    contacts = qualified(desk, 30)
+    desk.box.fail("moved", path=r"objects/contacts\?", times=1)
+    desk.sync()
+    assert len(desk.written(STAGE)) == 29
+    assert_written_once(desk)
+    desk.later(minutes=10)
+    desk.sync()
+    assert {desk.stage(c) for c in contacts} == {SQL}
+    assert_written_once(desk)
+
+
+def test_a_stale_index_delays_a_contact_and_its_old_values_decide_nothing(desk: Desk) -> None:
+    desk.portal.switches.search_lag = 60.0
+    contact = desk.lead("CONNECTED", at=ago(hours=2))
+    desk.sync(scope=Scope())
+    desk.later(minutes=30)
+    desk.sets(contact, STATUS, "QUALIFIED")
+    desk.later(seconds=10)
+    assert desk.sync(scope=Scope()).tally.changes == []  # the index doesn't show the change yet
+    desk.later(minutes=5)
+    desk.sync(scope=Scope())
+    assert desk.stage(contact) == SQL
+    assert_written_once(desk)
 
 
 def test_the_command_line_tells_the_whole_of_it(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,6 +116,17 @@ def _partial(_: Fault, reply: Reply) -> Reply:
     return reply
 
 
+def _moved(_: Fault, reply: Reply) -> Reply:
+    """A page of a list that moved while it was read: its last record is not there, its first one comes twice."""
+    if reply.status != 200:
+        return reply
+    body = orjson.loads(reply.body)
+    if len(body.get("results", [])) > 1:
+        body["results"][-1] = body["results"][0]
+        reply.body = orjson.dumps(body)
+    return reply
+
+
 def _error_after(fault: Fault, _: Reply) -> Reply:
     return _error_json(fault)
 
@@ -142,6 +153,7 @@ AFTER: dict[str, After] = {
     "truncated": _truncated,
     "shortened": _shortened,
     "partial": _partial,
+    "moved": _moved,
 }
 KINDS = frozenset((*BEFORE, *AFTER))
 """truncated: fewer bytes than Content-Length says; shortened: half a body that claims to be whole."""
