@@ -79,10 +79,8 @@ def notices(store: Store | None, portal: int, policy: Policy) -> list[str]:
     ]
     if not changed:
         return []
-    return [
-        f"Changed since the last run: {', '.join(changed)}. What caused such a rule before that run is backlog and is "
-        "not written: see `hubsync backlog`."
-    ]
+    names = ", ".join(changed)
+    return [f"Changed since the last run: {names}. What came before that run is backlog for it: see `hubsync backlog`."]
 
 
 def _read(values: Mapping[str, str | None]) -> Mark:

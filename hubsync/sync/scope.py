@@ -12,6 +12,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.looking import Look, Looker
+from hubsync.sync.marks import since_changed
 
 CURSOR = "sync.completed"
 """Start of the last completed `sync --write` that looked at all that had changed."""
@@ -86,8 +87,9 @@ def _changed_since(gateway: Gateway, store: Store | None, portal: int, since: da
 def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datetime | None, now: datetime) -> Horizon:
     """From when on causes count (B1). The setting outranks all; without a first write, nothing counts yet.
 
-    A rule that was not there at the first write counts from when it was; one never seen counts from now. After more
-    than a week without a complete look, causes older than a week are backlog.
+    A rule that was not there at the first write counts from when it was; one never seen counts from now, one that was
+    changed from the last complete look before (sync/marks.py). After more than a week without a complete look, causes
+    older than a week are backlog.
     """
     if effective_since is not None:
         return Horizon(effective_since)
@@ -98,7 +100,9 @@ def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datet
     if resumed is not None:
         since = max(since, resumed)
     active = store.activations(portal.id)
-    return Horizon(since, {rule.id: active.get(rule.id, now) for rule in portal.policy.rules})
+    changed = since_changed(store, portal.id, portal.policy, last_completed(store, portal.id) or now, now)
+    starts = {rule.id: active.get(rule.id, now) for rule in portal.policy.rules}
+    return Horizon(since, {rule: max(at, changed.get(rule, at)) for rule, at in starts.items()})
 
 
 def note_outage(store: Store, portal: int, now: datetime) -> None:
