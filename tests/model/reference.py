@@ -1,9 +1,9 @@
-"""The playbook told once more, for one contact, as plainly as possible: what must stand in the portal after each sync.
+"""The playbook told once more, for one contact, as plainly as possible: what must stand in the portal after a sync.
 
-It exists to disagree with hubsync where either is wrong, so it shares no code with `hubsync/policy` and was written from
-the playbook: at a sync every rule whose conditions hold fires on its cause, the oldest cause first, as if hubsync had
-looked in time; the combinations of the matrix are judged on what that leaves, and tasks last. It must not learn from
-the implementation. Ids in comments are the playbook's. Values are policy keys, "" for none; every moment is aware.
+It exists to disagree with hubsync where either is wrong, so it shares no code with `hubsync/policy` and was written
+from the playbook: at a sync every rule whose conditions hold fires on its cause, the oldest cause first, as if hubsync
+had looked in time; the combinations of the matrix are judged on what that leaves, and tasks last. It must not learn
+from the implementation. Ids in comments are the playbook's. Values are policy keys, "" for none; every moment is aware.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Want:
     quiet: timedelta = STATUS_QUIET
     looks_at: tuple[str, ...] = ("status", "stage")
 
-    def keys(self) -> set[tuple[str, object, str]]:
+    def firings(self) -> set[tuple[str, object, str]]:
         return {(self.rule, self.once or self.cause, prop) for prop in self.sets}
 
 
@@ -119,8 +119,8 @@ class Model:
         return stays[-1].at if stays else self.created
 
     def before(self, prop: str) -> str:
-        """The value before this one; times without any are passed over."""
-        return next((e.value for e in reversed(self.stays(prop)[:-1]) if e.value), "")
+        """The last value that was another one; times without any are passed over."""
+        return next((e.value for e in reversed(self.stays(prop)) if e.value not in ("", self.value(prop))), "")
 
     def cycle(self) -> datetime:
         """When the work cycle began (D6)."""
@@ -148,9 +148,9 @@ class Model:
             yield Want("A3", first, {"status": "attempting"}, ("cycle", self.cycle()), looks_at=("status",))
         if status == "qualified" and self.at_or_beyond("lead") and not self.at_or_beyond("sql"):
             yield Want("A9", chosen, {"stage": "sql"})
-        if stage == "sql" and STAGES.index(came_from) < STAGES.index("sql"):
-            if status in ("", "new", "recycled", "nurture", "bad_timing"):
-                yield Want("A10", came, {"status": "working"})
+        promoted = stage == "sql" and STAGES.index(came_from) < STAGES.index("sql")
+        if promoted and status in ("", "new", "recycled", "nurture", "bad_timing"):
+            yield Want("A10", came, {"status": "working"})
         active = ("", "new", "attempting", "connected", "working", "qualified", "recycled")
         if stage == "mql" and STAGES.index(came_from) > STAGES.index("mql") and status in active:
             yield Want("A11", came, {"status": "nurture"})
@@ -164,10 +164,10 @@ class Model:
             yield Want(
                 "A7", opened[-1].at, {"status": "converted", "stage": "opportunity"}, ("deal", opened[-1].number)
             )
-        if opened and before == "converted" and not customer:
-            if status in ("new", "attempting", "connected", "working", "qualified"):
-                once = ("deal", opened[-1].number)
-                yield Want("A17", self.entered("status"), {"status": "converted"}, once, hard=True, quiet=CELL_QUIET)
+        locked = opened and before == "converted" and not customer
+        if locked and status in ("new", "attempting", "connected", "working", "qualified"):
+            once = ("deal", opened[-1].number)
+            yield Want("A17", self.entered("status"), {"status": "converted"}, once, hard=True, quiet=CELL_QUIET)
         if self.lost() and not customer and status not in ("customer", "disqualified"):
             yield from self.as_lost("A12", self.lost()[-1].at, STATUS_QUIET)
         if won and (not customer or (not opened and status not in ("customer", "recycled"))):
@@ -232,8 +232,7 @@ class Model:
         chosen = [e.at for e in stays if e.by == "person"]
         chosen += [self.undone[prop]] if prop in self.undone else []
         if prop == "stage":
-            steps = zip(stays, stays[1:], strict=False)
-            chosen += [b.at for a, b in steps if STAGES.index(b.value) < STAGES.index(a.value)]
+            chosen += [b.at for a, b in itertools.pairwise(stays) if STAGES.index(b.value) < STAGES.index(a.value)]
         return all(at <= cause for at in chosen)
 
     def may(self, want: Want, now: datetime, since: datetime) -> Want | None:
@@ -259,11 +258,10 @@ class Model:
         """Two writers set it to and fro, and the last of three turns is less than a week ago (A18)."""
         stays = self.stays(prop)
         for a, b, c, d in zip(stays, stays[1:], stays[2:], stays[3:], strict=False):
-            moments = [e.written or e.at for e in (b, c, d)]
-            answered = all(two - one <= 2 * WEEK for one, two in zip(moments, moments[1:], strict=False))
-            if (a.value, b.value, b.by) == (c.value, d.value, d.by) and b.by != c.by and answered:
-                if now - moments[-1] < WEEK:
-                    return True
+            turns = [e.written or e.at for e in (b, c, d)]
+            to_and_fro = (a.value, b.value, b.by) == (c.value, d.value, d.by) and b.by != c.by
+            if to_and_fro and now - turns[2] < WEEK and max(turns[1] - turns[0], turns[2] - turns[1]) <= 2 * WEEK:
+                return True
         return False
 
     def horizon(self, now: datetime) -> datetime:
@@ -283,14 +281,14 @@ class Model:
         lengths = {prop: len(entries) for prop, entries in self.history.items()}
         held: set[tuple[str, object, str]] = set()
         while wants := self.ready(self.automations(), now, since) or self.ready(self.cells(), now, since):
-            held |= set().union(*(want.keys() for want in wants))
+            held |= set().union(*(want.firings() for want in wants))
             if late := [want for want in wants if self.late(want, run)]:
-                self.spent |= set().union(*(want.keys() for want in late))
+                self.spent |= set().union(*(want.firings() for want in late))
                 continue
             wants.sort(key=lambda want: want.cause)
             for prop, value in wants[0].sets.items():
                 carrier = self.carrier(prop, value, wants)
-                self.spent |= wants[0].keys() | {key for key in carrier.keys() if key[2] == prop}
+                self.spent |= wants[0].firings() | {key for key in carrier.firings() if prop in key}
                 self.history[prop].append(Entry(value, carrier.cause, "us", run, carrier.hard, carrier.rule, now))
         self.spent |= held  # what lost to another cause is spent with it
         for prop, length in lengths.items():

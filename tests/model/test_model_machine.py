@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 )
 
 from hubsync.sandbox import acts
+from hubsync.sandbox.acts.contacts import source_of
 from hubsync.sandbox.times import from_ms
 from hubsync.store.database import open_store
 from hubsync.sync.undo import write_undo
@@ -90,13 +91,8 @@ class Lives(RuleBasedStateMachine):
         desk.store = open_store(f"sqlite:///{self.folder / 'life.db'}", base=self.folder)
         desk.effective_since = LONG_AGO if pinned else None
         given = {STAGE: STAGE_VALUES[stage], STATUS: STATUS_VALUES[status], "hubspot_owner_id": desk.rep * owner}
-        self.contact = acts.create_contact(
-            desk.portal,
-            {k: v for k, v in given.items() if v},
-            source=by,
-            user=desk.rep,
-            at=NOW,  # type: ignore[arg-type]
-        )
+        source = source_of(desk.portal, by, desk.rep)
+        self.contact = acts.create_contact(desk.portal, {k: v for k, v in given.items() if v}, source=source, at=NOW)
         self.model = Model(NOW, by, ZoneInfo(desk.portal.time_zone), LONG_AGO if pinned else None, owner)
         for prop, key in (("stage", stage), ("status", status)):
             if key:
