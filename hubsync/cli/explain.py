@@ -13,6 +13,8 @@ from hubsync.cli.options import Format, FormatOption, OutOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.errors import SettingsError
 from hubsync.policy.why import RuleWhy
+from hubsync.store.values import Write
+from hubsync.sync.aftermath import REPAIR
 from hubsync.sync.explain import Explained, Field, document, done_at, is_elsewhere, readable, seen
 from hubsync.sync.explain import explain as explain_contact
 from hubsync.sync.standing import said
@@ -130,7 +132,7 @@ def _done(bench: Workbench, told: Explained) -> Table:
         (
             row.run,
             said(at, bench.portal) if (at := done_at(row)) is not None else "",
-            row.rule if row.kind != "undo" else f"undo of {row.rule}",
+            _by(row),
             row.target,
             readable(bench.portal, row.target, row.before),
             readable(bench.portal, row.target, row.after),
@@ -140,3 +142,9 @@ def _done(bench: Workbench, told: Explained) -> Table:
         for row in told.done
     ]
     return Table(columns, rows, "What hubsync did")
+
+
+def _by(row: Write) -> str:
+    if row.kind != "undo":
+        return row.rule
+    return f"put back after {row.rule}" if row.cause_kind == REPAIR else f"undo of {row.rule}"

@@ -28,6 +28,7 @@ from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look
 from hubsync.sync.plan import instant
 from hubsync.sync.position import INTEGRATION, value
+from hubsync.sync.recovery import known_app
 from hubsync.sync.writing import LAST_ACTION, reference
 
 REFERENCE = re.compile(r"\[hubsync ([A-Z2-7]{10})\]")
@@ -41,15 +42,24 @@ UNEDITED = timedelta(seconds=5)
 """A task changed no later than that after it was created is as we wrote it."""
 
 
-def refuse_strange_portal(gateway: Gateway, portal: BoundPortal, app_id: str | None, now: datetime) -> None:
-    """Raise StoreError where the portal shows traces of a hubsync. Asked before a database's first write."""
+def admit(
+    gateway: Gateway, store: Store, portal: BoundPortal, configured: str | None, now: datetime, *, adopt: bool
+) -> str | None:
+    """Let a run write, and give the number of our app where it is known (as learned, else as `configured`).
+
+    Raises StoreError where the database has seen no run but the portal shows traces of a hubsync, unless `adopt`.
+    """
+    app_id = known_app(store, portal.id) or configured
+    if adopt or store.effective_since(portal.id) is not None or store.runs(portal.id, 1):
+        return app_id
     trace = next(_traces(gateway, portal, app_id, now), None)
-    if trace is not None:
-        raise StoreError(
-            f"hubsync has been at work on portal {portal.id} before ({trace}), but this database knows nothing of it. "
-            "Nothing was written. If the database was lost, run `hubsync sync --write --adopt` once: it takes over the "
-            "tasks that are there. If another hubsync serves the portal, use its database, or stop it first."
-        )
+    if trace is None:
+        return app_id
+    raise StoreError(
+        f"hubsync has been at work on portal {portal.id} before ({trace}), but this database knows nothing of it. "
+        "Nothing was written. If the database was lost, run `hubsync sync --write --adopt` once: it takes over the "
+        "tasks that are there. If another hubsync serves the portal, use its database, or stop it first."
+    )
 
 
 def _traces(gateway: Gateway, portal: BoundPortal, app_id: str | None, now: datetime) -> Iterator[str]:

@@ -113,7 +113,9 @@ def story(session: Session, contact: str) -> str:
 def _last_change(told: Explained) -> Write | None:
     """The newest change of Lead status or Lifecycle stage that landed, the status before the stage."""
     landed = [
-        w for w in told.done if w.kind == "set" and w.state in {"applied", "undone"} and w.target in {STATUS, STAGE}
+        w
+        for w in told.done
+        if w.kind == "set" and w.state in {"applied", "undone", "overridden"} and w.target in {STATUS, STAGE}
     ]
     return max(landed, key=lambda w: (w.run, w.target == STATUS), default=None)
 
@@ -128,6 +130,8 @@ def _of_the_past(portal: BoundPortal, told: Explained, row: Write) -> str:
     ]
     if row.state == "undone":
         lines.append(f"Written by run {row.run}{when}, and taken back since ({row.note}); that cause stays spent.")
+    elif row.state == "overridden":
+        lines.append(f"Written by run {row.run}{when}; {row.note}. That cause stays spent.")
     else:
         lines.append(f"Written by run {row.run}{when}. hubsync undo {row.run} takes the run back.")
     rule = portal.policy.rule(row.rule)

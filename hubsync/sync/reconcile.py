@@ -15,7 +15,7 @@ from hubsync.errors import PortalError
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
-from hubsync.sync.adopting import Adopted, Neighbourhood, refuse_strange_portal
+from hubsync.sync.adopting import Adopted, Neighbourhood, admit
 from hubsync.sync.adopting import adopt as take_over
 from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.binding import BoundPortal
@@ -25,7 +25,7 @@ from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
-from hubsync.sync.recovery import known_app, recover, uncertain_tasks
+from hubsync.sync.recovery import recover, uncertain_tasks
 from hubsync.sync.scope import (
     CURSOR,
     DUE_AT_ONCE,
@@ -110,9 +110,7 @@ def write(
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
-        app_id = known_app(store, portal) or session.app_id
-        if not adopt and store.effective_since(portal) is None and not store.runs(portal, 1):
-            refuse_strange_portal(session.gateway, session.portal, app_id, started)
+        app_id = admit(session.gateway, store, session.portal, session.app_id, started, adopt=adopt)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
         _first_write(session, store, started)
@@ -134,11 +132,7 @@ def write(
                 state = "stopped"
                 limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
                 state = "failed"
-                after = Aftermath(session.gateway, store, session.portal, lease, run, looker, tally)
-                after.catch_up()
-                Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
-                after.look(advance)
-            recover(session.gateway, store, portal, session.portal_now(), fence=lease.transaction)
+                _carry_out(session, store, lease, run, looker, spool, tally, advance)
             state = "done"
         except KeyboardInterrupt as stop:
             state = "interrupted"
@@ -155,6 +149,24 @@ def write(
     tally.uncertain = uncertain_tasks(store, portal)
     tally.missing = looker.missing
     return Outcome(run, tally, horizon.since, session.gateway.calls)
+
+
+def _carry_out(
+    session: Session,
+    store: Store,
+    lease: PortalLease,
+    run: int,
+    looker: Looker,
+    spool: Spool[Planned],
+    tally: Tally,
+    advance: Advance,
+) -> None:
+    """Write the plan; look after it, and after runs that were cut short before they could (design 5)."""
+    after = Aftermath(session.gateway, store, session.portal, lease, run, looker, tally)
+    after.catch_up()
+    Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
+    after.look(advance)
+    recover(session.gateway, store, session.portal.id, session.portal_now(), fence=lease.transaction)
 
 
 def _reading_book(session: Session, now: datetime) -> Dresser:

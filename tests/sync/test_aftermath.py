@@ -8,6 +8,7 @@ import pytest
 
 from hubsync.errors import TokenRefused
 from hubsync.sandbox import acts
+from hubsync.sync.explain import story
 from tests.sync.desk import MQL, SQL, STAGE, STATUS, Desk, acted, ago, states
 
 LAST_ACTION = "hubsync_last_action"
@@ -253,3 +254,11 @@ def test_the_look_costs_a_read_for_fifty_contacts_and_none_where_nothing_was_wri
     before = len(desk.requests(READ))
     desk.sync()
     assert len(desk.requests(READ)) - before <= planning
+
+
+def test_explain_tells_that_a_value_was_put_back_and_why(desk: Desk, meanwhile: Meanwhile) -> None:
+    contact = written_to(desk)
+    meanwhile(lambda: desk.sets(contact, STATUS, "CONNECTED"))
+    desk.sync()
+    said = story(desk.session(), contact)
+    assert "Rita Rep had just set another value: put back. That cause stays spent." in said
