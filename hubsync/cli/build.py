@@ -65,7 +65,8 @@ def workbench(context: typer.Context, *, bulk: bool = True, database: str = "if 
         settle = timedelta(seconds=settings.settle_seconds) if settings.settle_seconds is not None else None
         portal = bind(gateway, rules, settle=settle, known_portal=known)
         _same_portal(given, portal)
-        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id)
+        pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
+        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace)
         yield Workbench(settings, rules, gateway, portal, store, session)
 
 

@@ -20,6 +20,7 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.worktime import parse_duration
 from hubsync.sync import reconcile
 from hubsync.sync.guard import Limits, limits_of
+from hubsync.sync.pacing import frozen
 from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
@@ -73,14 +74,17 @@ def sync(
             contacts=tuple(dict.fromkeys(contact or ())),
             overlap=timedelta(seconds=bench.settings.index_lag_seconds),
         )
+        stands_still = frozen(bench.session.pace, bench.session.portal_now()) if writes else None
         with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
-            if writes:
+            if writes and stands_still is None:
                 limits = limits_of(bench.rules.files.portal.guard, allow_changes, allow_tasks)
                 outcome = _write(bench, scope, limits, bar.advance, adopt)
             else:
                 outcome = reconcile.plan(bench.session, scope, bar.advance)
         seconds = time.monotonic() - began
         emit(report_of(bench, outcome, seconds), form=form, out=out)
+        if stands_still is not None:
+            typer.echo(stands_still, err=True)
         _say_what_next(outcome, form is None and out is None)
         if contact:
             _say_what_is_missing(outcome, bench.portal.id)
@@ -136,6 +140,8 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
         facts.append(
             ("Uncertain", f"{tally.uncertain} task{'' if one else 's'}; the next run settles {'it' if one else 'them'}")
         )
+    if tally.held:
+        facts.append(("Tasks that wait", f"{len(tally.held)}; hubsync guard lists them"))
     if tally.conflicts:
         facts.append(("Conflicts, not written", len(tally.conflicts)))
     if tally.waiting:

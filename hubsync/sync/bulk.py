@@ -22,6 +22,7 @@ from hubsync.sync.book import BY_A_PERSON
 from hubsync.sync.bulk_pick import Asked, Dropped, Picked, Picker, Setting, batches
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
+from hubsync.sync.pacing import refuse_frozen
 from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Session
 from hubsync.sync.recovery import recover, settle_values
@@ -112,6 +113,7 @@ def write_bulk(
     portal = session.portal
     with PortalLease(store, portal.id, f"hubsync {KIND} --write") as lease, Spool[Picked]() as spool:
         started = session.portal_now()
+        refuse_frozen(session.pace, started)
         store.close_dead_runs(portal.id, started)
         recover(session.gateway, store, portal.id, started, fence=lease.transaction)
         bulk = Bulk()

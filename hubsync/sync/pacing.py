@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from hubsync.errors import UnsafePlan
 from hubsync.policy.changes import Cause, CreateTask, Decision
 from hubsync.policy.pacing import BURST, CAP, DIGEST, NOBODY, Allotment, Held, Pace, Past, Wish, allot, origin_of
 from hubsync.policy.settlement import earlier
@@ -28,6 +29,23 @@ LISTED = 50
 """Contacts named in a digest."""
 UNLIMITED = 1_000_000
 Key = tuple[str, str, str, str]
+
+
+def frozen(pace: Pace | None, now: datetime) -> str | None:
+    """What to say where nothing may be written now (B7), None otherwise."""
+    freeze = pace.frozen(now) if pace is not None else None
+    if pace is None or freeze is None:
+        return None
+    until = freeze.until.astimezone(pace.zone)
+    says = f" ({freeze.says})" if freeze.says else ""
+    return f"Nothing was written: portal.yaml freezes all writes until {until:%Y-%m-%d %H:%M}{says}."
+
+
+def refuse_frozen(pace: Pace | None, now: datetime) -> None:
+    """Raise UnsafePlan where nothing may be written now."""
+    said = frozen(pace, now)
+    if said is not None:
+        raise UnsafePlan(said)
 
 
 class Pacer:
