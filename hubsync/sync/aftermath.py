@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hubsync.errors import PortalTemporaryError
 from hubsync.policy.changes import Cause, SetProperty
 from hubsync.policy.contact import Contact, RawEntry
 from hubsync.policy.gates import moves_backward
@@ -140,16 +141,24 @@ class Aftermath:
                 overrides.append(override_of(row, entries[index - 1]))
             if lies_where_meant(entries, index, row):
                 continue
-            moved[row.id] = stamp(entries, index + 1)
             seen = entries[index + 1 :]
             if index == 0 and seen and not same_value(row.after or "", value(seen[0])):
                 one = Lost(row, seen[0], seen, self._is_by_person(seen[0]), stamp(entries, 0))
                 lost.setdefault(row.contact, []).append(one)
+            else:
+                moved[row.id] = stamp(entries, index + 1)
         with self.lease.transaction():
             self.store.log_overrides(self.portal.id, overrides)
             self.store.move_above(self.portal.id, moved)
             self.store.settle(self.portal.id, strangers)
-        return self._mend(self._repairs({id_: found[id_] for id_ in lost}, lost)) if lost else []
+        if not lost:
+            return []
+        mended = self._mend(self._repairs({id_: found[id_] for id_ in lost}, lost))
+        with self.lease.transaction():  # only now: where a run ends before, the next one must find the loss again
+            self.store.move_above(
+                self.portal.id, {one.row.id: stamp(one.kept, 0) for some in lost.values() for one in some}
+            )
+        return mended
 
     def _learn_app(self, rows: Sequence[Write], found: Mapping[str, Contact]) -> None:
         """Our app's number, from entries that lie just where ours were meant to lie (design 4)."""
@@ -241,7 +250,7 @@ class Aftermath:
                 self.store.log_overrides(self.portal.id, [override_of(row, lost.entry)])
 
     def _mend(self, repairs: Sequence[Repair]) -> list[Write]:
-        """Record, send, settle: one update per contact. The rows written."""
+        """Record, send, settle: one update per contact; the rows written. Raises where HubSpot gave no answer."""
         if not repairs:
             return []
         now = self.looker.now()
@@ -277,6 +286,10 @@ class Aftermath:
         with self.lease.transaction():
             self.store.settle(portal, [*results, *mended])
             self.store.log_overrides(portal, overrides)
+        if len(results) < len(fresh):
+            raise PortalTemporaryError(
+                "HubSpot gave no answer when values that others had set were to be put back; the next run finds out."
+            )
         return [w for w in self.store.writes_of_run(portal, self.run) if w.id in fresh]
 
     def _row(self, repair: Repair, now: datetime) -> NewWrite:

@@ -1,0 +1,72 @@
+"""The look after the write is itself cut short: what it had found and not yet put back is found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from hubsync.errors import PortalTemporaryError
+from hubsync.portal.values import Outcome, Update
+from hubsync.sandbox import acts
+from tests.sync.desk import STATUS, Desk, acted, ago
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+def written_to(desk: Desk) -> str:
+    """A new lead to whom a rep wrote an hour ago, so that its status is to become attempting."""
+    contact = desk.lead("NEW", at=ago(days=2))
+    acts.rep_sends_email(desk.portal, contact, desk.rep, at=ago(hours=1))
+    return contact
+
+
+def updates_go(desk: Desk, monkeypatch: pytest.MonkeyPatch, steps: Iterator[Callable[[], object]]) -> None:
+    """Before each update of contacts, the next step happens."""
+    update = desk.gateway.update_contacts
+
+    def write(updates: Sequence[Update], *more: Sequence[str]) -> list[Outcome]:
+        desk.later(seconds=1)
+        next(steps, lambda: None)()
+        desk.later(seconds=1)
+        return update(updates, *more)
+
+    monkeypatch.setattr(desk.gateway, "update_contacts", write)
+
+
+def dies() -> None:
+    raise Died
+
+
+def test_an_edit_whose_repair_was_cut_short_is_put_back_by_the_next_run(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = written_to(desk)
+    updates_go(desk, monkeypatch, iter((lambda: desk.sets(contact, STATUS, "CONNECTED"), dies)))
+    with pytest.raises(Died):
+        desk.sync()
+    assert desk.status(contact) == "ATTEMPTED_TO_CONTACT"
+    desk.later(hours=1)
+    desk.sync()
+    assert desk.status(contact) == "CONNECTED"
+    assert [r.state for r in desk.ledger(contact)] == ["overridden", "not_applied", "applied"]
+    assert acted(desk.sync()) == []
+
+
+def test_an_edit_whose_repair_got_no_answer_fails_the_run_and_is_put_back_by_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = written_to(desk)
+
+    def no_more_answers() -> None:
+        desk.box.fail("drop_before", path=r"/contacts/batch/update", times=6)
+
+    updates_go(desk, monkeypatch, iter((lambda: desk.sets(contact, STATUS, "CONNECTED"), no_more_answers)))
+    with pytest.raises(PortalTemporaryError, match="the next run finds out"):
+        desk.sync()
+    assert desk.status(contact) == "ATTEMPTED_TO_CONTACT"
+    desk.later(hours=1)
+    desk.sync()
+    assert desk.status(contact) == "CONNECTED"
