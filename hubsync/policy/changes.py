@@ -110,8 +110,8 @@ class Finding:
     backlog: bool
     fix: tuple[str, str, str] | None = None
     cause: Cause | None = None
-    braked: bool = False
-    """Whether hubsync would have written and keeps from it so as not to fight (A18): every run names such findings."""
+    braked: str = ""
+    """The property that hubsync keeps from writing so as not to fight (A18): every run names such findings."""
 
 
 @dataclass(frozen=True, slots=True)

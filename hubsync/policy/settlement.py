@@ -157,7 +157,7 @@ class Settlement:
         brake = braked(self.view, rule, name, cause)
         if brake is not None:
             self.look_again = earlier(self.look_again, brake.until)
-            self._note(rule, cause, REPORT, f"{rule.says} {brake.why}", braked=True)
+            self._note(rule, cause, REPORT, f"{rule.says} {brake.why}", braked=name)
         return brake is None
 
     def _not_too_late(self, wants: list[Want], live: bool) -> list[Want]:
@@ -264,7 +264,9 @@ class Settlement:
             if value is None or value == old or moves_backward(self.policy, action.property, old, value):
                 continue
             key = ledger_key(rule.id, cause, action.property)
-            if key in self.view.contact.spent or (rule.lowered and not self._may_fire(rule, cause, action.property, key)):
+            if key in self.view.contact.spent:
+                continue
+            if rule.lowered and not self._may_fire(rule, cause, action.property, key):
                 continue
             kind = PROPOSE if rule.mode == PROPOSE else REPORT
             self._note(rule, cause, kind, f"{rule.says} {rule.ask}".strip(), (action.property, old, value))
@@ -286,7 +288,7 @@ class Settlement:
         message: str,
         fix: tuple[str, str, str] | None = None,
         *,
-        braked: bool = False,
+        braked: str = "",
     ) -> None:
         mark = (fix[0], fix[2]) if fix is not None else (rule.id,)
         if mark not in self.findings:

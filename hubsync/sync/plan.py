@@ -131,6 +131,17 @@ def superseded_row(contact: str, lost: Superseded) -> Row:
     )
 
 
+def braked_row(contact: str, finding: Finding) -> Row:
+    """What hubsync keeps from writing so as not to fight (A18), as JSON has it."""
+    return {
+        "contact": contact,
+        "rule": finding.rule,
+        "playbook": finding.playbook,
+        "property": finding.braked,
+        "message": finding.message,
+    }
+
+
 @dataclass(slots=True)
 class Tally:
     """What a run found and did, as it goes."""
@@ -142,6 +153,8 @@ class Tally:
     waiting: int = 0
     backlog: int = 0
     withdrawn: int = 0
+    overridden: int = 0
+    """Writes that people were found to have changed back (A18)."""
     changes: list[Row] = field(default_factory=list)
     tasks: list[Row] = field(default_factory=list)
     conflicts: list[Row] = field(default_factory=list)
@@ -162,6 +175,7 @@ class Tally:
         self.changes += [
             proposal_row(contact, f) for f in decision.findings if f.kind == PROPOSE and not f.backlog and f.fix
         ]
+        self.findings += [braked_row(contact, f) for f in decision.findings if f.braked and not f.backlog]
         self.conflicts += [
             {
                 "contact": contact,
