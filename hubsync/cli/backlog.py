@@ -1,17 +1,18 @@
-"""`hubsync backlog`: what lies before the moment from which rules count, by category (playbook B2). Listing only."""
+"""`hubsync backlog`: what lies before the moment rules count from, by category; --treat treats one (playbook B2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from hubsync.cli.build import Workbench, workbench
 from hubsync.cli.context import invocation
-from hubsync.cli.options import FormatOption, OutOption
+from hubsync.cli.options import FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
+from hubsync.errors import SettingsError
 from hubsync.policy.policy import Horizon
 from hubsync.sync.backlog import Backlog, Categories, Pile, gather
 from hubsync.sync.book import Book, Dresser, NoBook
@@ -31,8 +32,40 @@ COLUMNS = (
 )
 
 
-def backlog(context: typer.Context, form: FormatOption = None, out: OutOption = None) -> int:
-    """List what lies before the moment rules count from, by category; sync never writes it. Writes nothing."""
+def backlog(
+    context: typer.Context,
+    treat: Annotated[
+        str | None,
+        typer.Option("--treat", metavar="CATEGORY", help="Treat this category: properties only, 500 contacts an hour."),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="STATUS",
+            help="With --treat: this Lead status instead of the one proposed, or "
+            "`correct` for what the rules would set.",
+        ),
+    ] = None,
+    write: WriteOption = False,
+    allow_changes: Annotated[
+        int | None,
+        typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
+    ] = None,
+    form: FormatOption = None,
+    out: OutOption = None,
+) -> int:
+    """List what lies before the moment rules count from, by category; sync never writes it.
+
+    With --treat: what treating one category would set; with --write as well, do it. It starts no task and no clock.
+    """
+    if treat is not None:
+        from hubsync.cli.treat import treat as run_treatment
+
+        writes = write or invocation(context).settings().write
+        return run_treatment(context, treat, to, allow_changes, writes=writes, form=form, out=out)
+    if to is not None or allow_changes is not None or write:
+        raise SettingsError("--to, --write and --allow-changes go with --treat CATEGORY.")
     with workbench(context) as bench:
         session = bench.session
         now = session.portal_now()

@@ -70,9 +70,9 @@ COMMANDS: tuple[Entry, ...] = (
     _at("runs", "runs", "List past runs."),
     _at("undo", "undo", "Preview taking a run back; with --write, do it."),
     _at("set_status", "set-status", "Preview setting many Lead statuses; with --write, do it."),
-    _at("backlog", "backlog", "List what lies before the moment rules count from."),
+    _at("backlog", "backlog", "What lies before the moment rules count from; treat it."),
     _at("rollout", "rollout", "Raise or lower how much rules may write."),
-    _planned("guard", "Show what the guard holds, and release it."),
+    _at("guard", "guard", "Show what the guard holds, and release it."),
     Entry(
         "rules",
         "Check, test and show the rules.",

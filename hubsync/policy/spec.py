@@ -140,6 +140,8 @@ class BacklogSpec(Spec):
     rules: list[Text] = []
     age: Text | None = None
     proposed: Text = "leave"
+    clock: Literal["past", "now"] = "past"
+    """From when a status set by treating counts: as old as its cause, so that nothing starts, or from now."""
 
 
 class TemplateSpec(Spec):

@@ -44,7 +44,10 @@ class Looker:
         dresser: Dresser,
         *,
         tasks: bool,
+        instead: Callable[[Contact, Decision], Decision] | None = None,
     ) -> None:
+        """`instead` may put another decision in the place of a complete one."""
+        self.instead = instead
         self.gateway = gateway
         self.policy = policy
         self.horizon = horizon
@@ -85,7 +88,10 @@ class Looker:
 
     def _decide(self, contacts: Iterable[Contact]) -> list[Look]:
         now = self.now()
-        return [Look(c, decide(self.policy, c, now, self.horizon, tasks=self.tasks)) for c in contacts]
+        looks = [Look(c, decide(self.policy, c, now, self.horizon, tasks=self.tasks)) for c in contacts]
+        if self.instead is None:
+            return looks
+        return [k if k.decision.needs else Look(k.contact, self.instead(k.contact, k.decision)) for k in looks]
 
     def _complete(self, looks: Sequence[Look]) -> list[Look]:
         """Fetch what is missing and decide again, until nothing is; each fact is read once per contact."""

@@ -6,15 +6,17 @@ A plan is complete before anything is written; a run that is killed at any line 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from hubsync.errors import PortalError
+from hubsync.policy.pacing import Pace
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
+from hubsync.sync import marks, overrides
 from hubsync.sync.adopting import Adopted, Neighbourhood, admit
 from hubsync.sync.adopting import adopt as take_over
 from hubsync.sync.aftermath import Aftermath
@@ -24,6 +26,8 @@ from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
+from hubsync.sync.overrides import OverrideWatch
+from hubsync.sync.pacing import Pacer
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
 from hubsync.sync.recovery import recover, uncertain_tasks
 from hubsync.sync.scope import (
@@ -52,6 +56,8 @@ class Outcome:
     tally: Tally
     since: datetime | None
     calls: int
+    notices: tuple[str, ...] = ()
+    """What to know of the rules themselves: changed since the last run, or overruled too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Session:
     """The setting EFFECTIVE_SINCE, which outranks the database (B1)."""
     app_id: str | None = None
     """The setting APP_ID: whose entries in a history are hubsync's own, before it is learned."""
+    pace: Pace | None = None
+    """How fast tasks may come (B4, B5, B7); None: as fast as rules ask for them."""
 
     def portal_now(self) -> datetime:
         """The portal's time: ours, plus what its Date headers say (design 4)."""
@@ -75,10 +83,12 @@ class Session:
 def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> Outcome:
     """Decide on every contact of the scope and write nothing, neither to HubSpot nor to the database's cursors."""
     started = session.portal_now()
+    session, notices = _as_known(session, session.store)
     horizon = horizon_for(session.store, session.portal, session.effective_since, started)
     dresser: Dresser = _reading_book(session, started)
     looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, dresser, tasks=True)
     tally = Tally()
+    pacer = Pacer(session.pace, session.store, session.portal, started)
     for looks in read_scope(session.gateway, session.store, session.portal, scope, looker, started):
         for look in looks:
             tally.count(look, session.portal.policy)
@@ -87,9 +97,13 @@ def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> 
             tally.changes += [superseded_row(look.contact.id, s) for s in look.decision.superseded]
             tally.tasks += [task_row(look.contact.id, t, "planned") for t in look.decision.tasks]
             tally.tasks += [withdrawal_row(look.contact.id, w, "to_withdraw") for w in look.decision.withdrawn]
+        pacer.wish(looks)
         advance(len(looks))
+    pacer.allot()
+    pacer.tell(tally)
+    tally.tasks += pacer.planned_digests()
     tally.missing = looker.missing
-    return Outcome(None, tally, horizon.since, session.gateway.calls)
+    return Outcome(None, tally, horizon.since, session.gateway.calls, notices)
 
 
 def write(
@@ -110,13 +124,15 @@ def write(
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
+        session, notices = _as_known(session, store)
         app_id = admit(session.gateway, store, session.portal, session.app_id, started, adopt=adopt)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
-        _first_write(session, store, started)
+        first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
         tally = Tally(all_contacts=scope.full or (scope.moves_cursor and last_completed(store, portal) is None))
+        pacer = Pacer(session.pace, store, session.portal, started, lifted=limits.allow_tasks is not None)
         state = "failed"
         try:
             if adopt:
@@ -124,15 +140,16 @@ def write(
             book = Book(store, portal, session.gateway, now=started)
             neighbours = Neighbourhood(session.gateway, store, portal, None if adopt else app_id, run)
             adopted = Adopted(store, session.portal, lease, run, started)
+            watch = OverrideWatch(session.gateway, store, session.portal, lease)
             looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, book, tasks=True)
             with Spool[Planned]() as spool:
                 tasks, changed = _decide_all(
-                    session, store, scope, looker, started, spool, tally, neighbours, adopted, advance
+                    session, store, scope, looker, started, spool, tally, neighbours, adopted, watch, pacer, advance
                 )
                 state = "stopped"
                 limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
                 state = "failed"
-                _carry_out(session, store, lease, run, looker, spool, tally, advance)
+                _carry_out(session, store, lease, run, looker, spool, tally, pacer, advance)
             state = "done"
         except KeyboardInterrupt as stop:
             state = "interrupted"
@@ -148,7 +165,7 @@ def write(
                     store.set_cursor(portal, CURSOR, started.isoformat())
     tally.uncertain = uncertain_tasks(store, portal)
     tally.missing = looker.missing
-    return Outcome(run, tally, horizon.since, session.gateway.calls)
+    return Outcome(run, tally, horizon.since, session.gateway.calls, notices)
 
 
 def _carry_out(
@@ -159,14 +176,23 @@ def _carry_out(
     looker: Looker,
     spool: Spool[Planned],
     tally: Tally,
+    pacer: Pacer,
     advance: Advance,
 ) -> None:
     """Write the plan; look after it, and after runs that were cut short before they could (design 5)."""
     after = Aftermath(session.gateway, store, session.portal, lease, run, looker, tally)
     after.catch_up()
-    Writer(session.gateway, store, session.portal, lease, run, looker, tally).write_all(spool, advance)
+    Writer(session.gateway, store, session.portal, lease, run, looker, tally, pacer).write_all(spool, advance)
     after.look(advance)
+    pacer.close(lease, tally)
     recover(session.gateway, store, session.portal.id, session.portal_now(), fence=lease.transaction)
+
+
+def _as_known(session: Session, store: Store | None) -> tuple[Session, tuple[str, ...]]:
+    """The session with what the database knows of the rules (A18, B1), and what a run says of them."""
+    portal = session.portal
+    said = (*overrides.notices(store, portal.id), *marks.notices(store, portal.id, portal.policy))
+    return replace(session, portal=overrides.tuned(portal, store)), said
 
 
 def _reading_book(session: Session, now: datetime) -> Dresser:
@@ -176,7 +202,7 @@ def _reading_book(session: Session, now: datetime) -> Dresser:
     return Book(session.store, session.portal.id, session.gateway, now=now, notes=False)
 
 
-def _first_write(session: Session, store: Store, now: datetime) -> None:
+def first_write(session: Session, store: Store, now: datetime) -> None:
     """B1: the first write stamps from when causes count; new rules count from when they are first on."""
     portal = session.portal
     store.remember_portal(portal.id, at=now, time_zone=portal.account.time_zone)
@@ -184,6 +210,7 @@ def _first_write(session: Session, store: Store, now: datetime) -> None:
         store.set_effective_since(portal.id, session.effective_since or now)
     note_outage(store, portal.id, now)
     store.activate_rules(portal.id, [r.id for r in portal.policy.rules], now, was=portal.policy.renamed)
+    marks.keep(store, portal.id, portal.policy, last_completed(store, portal.id) or now, now)
 
 
 def _decide_all(
@@ -196,26 +223,29 @@ def _decide_all(
     tally: Tally,
     neighbours: Neighbourhood,
     adopted: Adopted,
+    watch: OverrideWatch,
+    pacer: Pacer,
     advance: Advance,
 ) -> tuple[int, int]:
     """Look at everything and spool what is to be done. Returns (tasks, contacts to change)."""
-    tasks = changed = 0
+    changed = 0
     gone = set(store.due(session.portal.id, started, DUE_AT_ONCE))
     for looks in read_scope(session.gateway, store, session.portal, scope, looker, started):
         neighbours.watch(looks)
         looks = adopted.recognise(looks)
+        tally.overridden += watch.see(looks, started)
         for look in looks:
             tally.count(look, session.portal.policy)
-            tasks += len(look.decision.tasks)
             changed += bool(look.decision.changes)
             if look.decision.acts or look.decision.superseded:
                 spool.append(plan_of(look))
             gone.discard(look.contact.id)
+        pacer.wish(looks)
         remember(store, session.portal, looks, session.portal_now())
         advance(len(looks))
     if scope.moves_cursor:
         store.forget(session.portal.id, gone)  # due, and not there any more
-    return tasks, changed
+    return pacer.allot(), changed
 
 
 def _run_state(state: str) -> RunState:
@@ -231,6 +261,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "withdrawn": tally.withdrawn,
         "waiting": tally.waiting,
         "backlog": tally.backlog,
+        "overridden": tally.overridden,
         "all": int(tally.all_contacts),
         **{f"changes_{state}": count for state, count in tally.states().items()},
     }
