@@ -194,8 +194,8 @@ class Model:
         )
         if stage in ("lead", "mql") and status == "qualified":
             yield correct(chosen, stage="sql")
-        if stage == "mql" and not status:
-            yield correct(came, status="new")
+        if stage == "mql" and not status and STAGES.index(self.before("stage")) < STAGES.index("mql"):
+            yield correct(came, status="new")  # who was moved back is A11's business
         if stage == "sql" and not status:
             yield correct(came, status="working")
         if stage == "sql" and status == "new":
@@ -223,7 +223,7 @@ class Model:
 
     def quiet(self, now: datetime, time: timedelta, *props: str) -> bool:
         """D7: somebody else changed one of them so lately."""
-        newest = [self.history[prop][-1] for prop in props if self.history[prop]]
+        newest = [stays[-1] for prop in props if (stays := self.stays(prop))]
         return any(e.by != "us" and now - e.at < time for e in newest)
 
     def fresh(self, prop: str, cause: datetime) -> bool:
