@@ -30,7 +30,7 @@ from hubsync.sync.book import BY_A_PERSON, key_of
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Looker
 from hubsync.sync.plan import Tally, change_row, finding_row
-from hubsync.sync.position import app_behind, find, lies_where_meant, stamp, value
+from hubsync.sync.position import app_behind, find, lies_where_meant, stamp, value, wrote_again
 from hubsync.sync.standing import author, moment
 from hubsync.sync.writing import LAST_ACTION, state_of
 
@@ -137,6 +137,7 @@ class Aftermath:
             if index is None:
                 strangers += self._set_by_another(entries, row)
                 continue
+            index = self._last_try(entries, index, row)
             if index > 0 and self._is_by_person(entries[index - 1]):
                 overrides.append(override_of(row, entries[index - 1]))
             if lies_where_meant(entries, index, row):
@@ -159,6 +160,14 @@ class Aftermath:
                 self.portal.id, {one.row.id: stamp(one.kept, 0) for some in lost.values() for one in some}
             )
         return mended
+
+    def _last_try(self, entries: Sequence[RawEntry], index: int, row: Write) -> int:
+        """Where our entry really ended: the newest, where an unanswered write was sent again over somebody's edit."""
+        if index == 0 or not wrote_again(entries, row, self._app):
+            return index
+        rows = self.store.ledger_of(self.portal.id, [row.contact]).get(row.contact, ())
+        known = any(r.id != row.id and r.target == row.target and lies_where_meant(entries, 0, r) for r in rows)
+        return index if known else 0
 
     def _learn_app(self, rows: Sequence[Write], found: Mapping[str, Contact]) -> None:
         """Our app's number, from entries that lie just where ours were meant to lie (design 4)."""

@@ -43,6 +43,13 @@ def lies_where_meant(entries: Sequence[RawEntry], index: int, row: Write) -> boo
     return stamp(entries, index + 1) == row.below
 
 
+def wrote_again(entries: Sequence[RawEntry], row: Write, app_id: str | None) -> bool:
+    """Whether the newest entry is our app's and has the value that `row` wrote."""
+    newest = entries[0]
+    ours = newest.get("sourceType") == INTEGRATION and app_id is not None and str(newest.get("sourceId")) == app_id
+    return ours and same_value(row.after or "", value(newest))
+
+
 def app_behind(entries: Iterable[RawEntry]) -> str | None:
     """The app that wrote most of these entries; None where no app did."""
     counts = Counter(str(e["sourceId"]) for e in entries if e.get("sourceType") == INTEGRATION and e.get("sourceId"))

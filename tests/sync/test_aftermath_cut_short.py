@@ -9,6 +9,7 @@ import pytest
 from hubsync.errors import PortalTemporaryError
 from hubsync.portal.values import Outcome, Update
 from hubsync.sandbox import acts
+from hubsync.sandbox.http.call import Reply
 from tests.sync.desk import STATUS, Desk, acted, ago
 
 
@@ -70,3 +71,27 @@ def test_an_edit_whose_repair_got_no_answer_fails_the_run_and_is_put_back_by_the
     desk.later(hours=1)
     desk.sync()
     assert desk.status(contact) == "CONNECTED"
+
+
+def test_an_edit_between_two_tries_of_one_write_is_put_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written_to(desk)
+    desk.sync()  # hubsync knows its own app from here on
+    contact = written_to(desk)
+    edited: list[str] = []
+    serve = desk.box.service.answer
+
+    def answer(method: str, target: str, authorization: str | None, body: bytes) -> Reply:
+        if target.endswith("/contacts/batch/update") and desk.status(contact) == "ATTEMPTED_TO_CONTACT" and not edited:
+            edited.append(contact)
+            desk.later(seconds=1)
+            desk.sets(contact, STATUS, "CONNECTED")
+            desk.later(seconds=1)
+        return serve(method, target, authorization, body)
+
+    monkeypatch.setattr(desk.box.service, "answer", answer)
+    desk.box.fail("drop_after", path=r"/contacts/batch/update", times=1)
+    desk.sync()
+    values = [e.value for e in desk.portal.get("contacts", contact).entries(STATUS)]
+    assert values == ["NEW", "ATTEMPTED_TO_CONTACT", "CONNECTED", "ATTEMPTED_TO_CONTACT", "CONNECTED"]
+    assert [r.state for r in desk.ledger(contact)] == ["overridden", "applied"]
+    assert len(desk.store.overrides(desk.portal.portal_id)) == 1
