@@ -18,6 +18,7 @@ from hubsync.settings import Settings
 from hubsync.store.database import open_store
 from hubsync.store.store import Store
 from hubsync.sync.binding import BoundPortal, bind
+from hubsync.sync.overrides import tuned
 from hubsync.sync.reconcile import Session
 
 Clock = Callable[[], datetime]
@@ -66,6 +67,7 @@ def workbench(context: typer.Context, *, bulk: bool = True, database: str = "if 
         portal = bind(gateway, rules, settle=settle, known_portal=known)
         _same_portal(given, portal)
         pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
+        portal = tuned(portal, store)
         session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace)
         yield Workbench(settings, rules, gateway, portal, store, session)
 

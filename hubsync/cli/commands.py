@@ -89,20 +89,22 @@ COMMANDS: tuple[Entry, ...] = (
     Entry(
         "report",
         "Funnel, times, bottlenecks and more.",
-        commands=tuple(
-            _planned(name, summary)
-            for name, summary in (
-                ("funnel", "Leads by stage, and what becomes of them."),
-                ("time", "Time spent in each Lead status."),
-                ("bottlenecks", "Where leads pile up."),
-                ("reps", "Reps side by side."),
-                ("sla", "Service levels kept and breached."),
-                ("overrides", "What people changed back, by rule."),
-                ("quality", "Data that is missing or at odds."),
-                ("mqls", "Marketing qualified leads by source."),
-                ("capacity", "Open leads against what reps can work."),
-                ("review", "The review pack."),
-            )
+        commands=(
+            _at("report", "overrides", "What people changed back, by rule."),
+            *(
+                _planned(name, summary)
+                for name, summary in (
+                    ("funnel", "Leads by stage, and what becomes of them."),
+                    ("time", "Time spent in each Lead status."),
+                    ("bottlenecks", "Where leads pile up."),
+                    ("reps", "Reps side by side."),
+                    ("sla", "Service levels kept and breached."),
+                    ("quality", "Data that is missing or at odds."),
+                    ("mqls", "Marketing qualified leads by source."),
+                    ("capacity", "Open leads against what reps can work."),
+                    ("review", "The review pack."),
+                )
+            ),
         ),
     ),
     Entry(

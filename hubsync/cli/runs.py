@@ -51,13 +51,14 @@ def runs(
 ) -> int:
     """List past runs, newest first; with --show, what one of them wrote. Asks HubSpot nothing."""
     with database_of(context) as store:
-        portal = _portal(store, invocation(context).portal)
+        portal = portal_of(store, invocation(context).portal)
         report = _one(store, portal, show) if show is not None else _newest(store, portal, limit)
         emit(report, form=form, out=out)
     return 0
 
 
-def _portal(store: Store, wanted: int | None) -> int:
+def portal_of(store: Store, wanted: int | None) -> int:
+    """The portal asked for, or the only one of the database. Raises SettingsError where it can't be told."""
     known = [p.id for p in store.portals()]
     if wanted is not None and wanted not in known:
         raise SettingsError(f"--portal {wanted}: the database knows nothing of that portal.")

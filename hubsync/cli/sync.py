@@ -149,6 +149,9 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
     if tally.backlog:
         since = f"before {outcome.since:%Y-%m-%d %H:%M} UTC" if outcome.since else "before the first write"
         facts.append(("Left as backlog", f"{tally.backlog} (causes from {since})"))
+    if tally.overridden:
+        facts.append(("Changed back by people", f"{tally.overridden}; hubsync report overrides lists them"))
+    facts += [("Rules", notice) for notice in outcome.notices]
     facts += [("Calls", outcome.calls), ("Seconds", round(seconds, 1))]
     return Report(
         title=f"hubsync sync of portal {bench.portal.id}",
@@ -173,6 +176,8 @@ def _document(outcome: Outcome, seconds: float) -> dict[str, Any]:
         "conflicts": tally.conflicts,
         "held": tally.held,
         "findings": tally.findings,
+        "overridden": tally.overridden,
+        "notices": list(outcome.notices),
         "uncertain": tally.uncertain,
         "waiting": tally.waiting,
         "calls": outcome.calls,
