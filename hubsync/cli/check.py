@@ -69,6 +69,8 @@ def _report(bench: Workbench, checkup: Checkup) -> Report:
     ]
     if off:
         facts.append(("Rules that are off", ", ".join(off)))
+    if tuning := sorted(portal.policy.up_for_tuning):
+        facts.append(("Up for tuning", f"{', '.join(tuning)}: only proposes; hubsync report overrides says why"))
     facts += [("Audit only", reason) for reason in checkup.foreign]
     return Report(
         title=f"hubsync check of portal {portal.id}",

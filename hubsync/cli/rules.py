@@ -7,16 +7,36 @@ from typing import Annotated
 
 import typer
 
+from hubsync.cli.build import database_exists
 from hubsync.cli.context import invocation
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Column, Report, Table, emit
 from hubsync.errors import RuleFileError
+from hubsync.policy.policy import Policy
+from hubsync.policy.rules import Rule
+from hubsync.policy.tuning import proposing
 from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.load import as_text, load_rules
+from hubsync.settings import Settings
+from hubsync.store.database import open_store
+from hubsync.sync.overrides import to_be_tuned
 
 Folder = Annotated[
     Path | None, typer.Argument(metavar="[DIR]", help="Folder of rule files. Without it: HUBSYNC_RULES.")
 ]
+
+
+def _up_for_tuning(settings: Settings, portal: int | None) -> frozenset[str]:
+    """Rules that people overrule too often, as far as there is a database that knows."""
+    if not database_exists(settings.database_url):
+        return frozenset()
+    with open_store(settings.database_url, base=settings.base) as store:
+        known = portal or store.known_portal()
+        return frozenset(to_be_tuned(store, known)) if known is not None else frozenset()
+
+
+def _mode(rule: Rule, policy: Policy) -> str:
+    return f"{rule.mode} (up for tuning)" if rule.id in policy.up_for_tuning else rule.mode
 
 
 def _folder(context: typer.Context, given: Path | None) -> Path:
@@ -64,8 +84,9 @@ def show(
     out: OutOption = None,
 ) -> int:
     """Show the rules as hubsync reads them: what each says, when it holds, what it does."""
-    loaded = load_rules(invocation(context).settings().rules)
-    policy = loaded.compile()
+    settings = invocation(context).settings()
+    loaded = load_rules(settings.rules)
+    policy = proposing(loaded.compile(), _up_for_tuning(settings, invocation(context).portal))
     names = [r.id for r in policy.rules]
     if rule is not None and rule not in names:
         from hubsync.policy.words import did_you_mean
@@ -83,7 +104,15 @@ def show(
         when = " — or — ".join("; ".join(c.text for c in group) for group in compiled.groups)
         then = as_text([a.model_dump(exclude_none=True) for a in spec.then]) if spec else compiled.mode
         rows.append(
-            (compiled.playbook, compiled.id, compiled.mode, compiled.says, when, then, loaded.position(compiled.id))
+            (
+                compiled.playbook,
+                compiled.id,
+                _mode(compiled, policy),
+                compiled.says,
+                when,
+                then,
+                loaded.position(compiled.id),
+            )
         )
     columns = (
         Column("playbook", "Playbook"),

@@ -1,4 +1,4 @@
-"""What is no fault of the rule files, but a finding: statuses that people will mix up (playbook S14).
+"""What is no fault of the rule files, but a finding: statuses that people will mix up (S14), rules without an order.
 
 The rules can be used all the same; `hubsync rules check` shows it and ends with 1.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from hubsync.errors import Problem
 from hubsync.policy.compile import PORTAL
+from hubsync.policy.order import unordered
 from hubsync.rulefiles.load import LoadedRules
 
 MOST_STATUSES = 12
@@ -16,7 +17,7 @@ MOST_STATUSES = 12
 
 def advise(rules: LoadedRules) -> list[Problem]:
     """Every finding, in the order of the file."""
-    return sorted([*_too_many(rules), *_alike(rules)], key=lambda p: (p.file, p.line, p.column))
+    return sorted([*_too_many(rules), *_alike(rules), *_unordered(rules)], key=lambda p: (p.file, p.line, p.column))
 
 
 def _too_many(rules: LoadedRules) -> Iterator[Problem]:
@@ -41,3 +42,19 @@ def _alike(rules: LoadedRules) -> Iterator[Problem]:
             yield rules.documents[PORTAL].problem(
                 ("statuses", key, "labels"), f'"{key}" has the label of "{other}": {", ".join(labels)} (S14)', key=True
             )
+
+
+def _unordered(rules: LoadedRules) -> Iterator[Problem]:
+    """Rules that may disagree at one moment: sync would show a conflict and write nothing."""
+    files = rules.files
+    places = {spec.id: (name, n) for name, content in files.rules.items() for n, spec in enumerate(content.rules)}
+    specs = {spec.id: spec for content in files.rules.values() for spec in content.rules}
+    for pair in unordered(rules.compile(rolled_out=True), specs, files.portal.lists, files.portal.names):
+        name, number = places[pair.one]
+        yield rules.documents[name].problem(
+            ("rules", number, "id"),
+            f"{pair.one} and {pair.other} can want {pair.property} at the same moment ({pair.values[0]}, "
+            f"{pair.values[1]}) and neither outranks the other: sync would show a conflict and write neither. "
+            f"Let one say `outranks: [...]` with the other's id, or keep their conditions apart.",
+            key=True,
+        )
