@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hubsync.cli.build import database_of, local_now
+from hubsync.cli.build import database_of
 from hubsync.cli.context import invocation
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Column, Report, Table, emit
@@ -78,7 +78,7 @@ def _portal(store: Store, wanted: int | None) -> int:
 
 
 def _release(store: Store, portal: int, what: str) -> None:
-    freed = release(store, portal, what, local_now())
+    freed = release(store, portal, what)
     if freed is None:
         held = read_holding(store, portal)
         names = [*(b.id for b in held.bursts if not b.released), *dict.fromkeys(t.rule for t in held.tasks)]

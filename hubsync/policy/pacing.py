@@ -23,6 +23,8 @@ from hubsync.policy.worktime import Calendar, Calendars
 BURST_WITHIN = timedelta(minutes=10)
 BULK_EDIT = "CRM_UI_BULK_ACTION"
 """HubSpot's source of what somebody did to a list at once."""
+ENROLMENT = "enrollmentId:"
+"""Begins the sourceId of what a workflow wrote: the number of one contact's enrolment, not the workflow's."""
 DIGEST = "tasks_over_the_cap"
 """In a rule's place, for the one task that names those who wait."""
 CAP, BURST, HOURS, NOBODY = "cap", "burst", "hours", "no owner"
@@ -112,8 +114,12 @@ def origin_of(contact: Contact, writers: Mapping[str, str]) -> Origin | None:
 
 def _origin(entry: Mapping[str, object], writers: Mapping[str, str], at: datetime) -> Origin | None:
     source, number = str(entry.get("sourceType") or ""), str(entry.get("sourceId") or "")
-    many = writer(entry, writers) in {AUTOMATION, IMPORT, INTEGRATION} or source == BULK_EDIT
-    return Origin(f"{source}:{number}", str(entry.get("sourceLabel") or ""), at) if many and number else None
+    label = str(entry.get("sourceLabel") or "")
+    if writer(entry, writers) not in {AUTOMATION, IMPORT, INTEGRATION} and source != BULK_EDIT:
+        return None
+    if number.startswith(ENROLMENT):  # each contact's own; what they have in common is the workflow's name
+        return Origin(f"{source}:{label}" if label else source, "", at)
+    return Origin(f"{source}:{number}" if number else source, label, at)
 
 
 @dataclass(frozen=True, slots=True)

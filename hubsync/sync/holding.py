@@ -81,7 +81,7 @@ def save_holding(store: Store, portal: int, holding: Holding) -> None:
     store.set_cursor(portal, CURSOR, text)
 
 
-def release(store: Store, portal: int, what: str, now: datetime) -> int | None:
+def release(store: Store, portal: int, what: str) -> int | None:
     """Let the next sync create the tasks of a burst or of a rule; their contacts are due at once.
 
     Returns how many tasks waited; None where nothing of that name is held.
@@ -100,7 +100,7 @@ def release(store: Store, portal: int, what: str, now: datetime) -> int | None:
             after = replace(held, lifted=held.lifted | {what})
             contacts = {t.contact for t in freed}
         looks = store.looks(portal, contacts)
-        store.save_looks(portal, [replace(look, next_look_at=now, facts=None) for look in looks.values()])
+        store.save_looks(portal, [replace(look, next_look_at=look.read_at, facts=None) for look in looks.values()])
         save_holding(store, portal, after)
     return len(freed)
 

@@ -98,14 +98,14 @@ def treatment_of(portal: BoundPortal, categories: Categories, category: str, wan
 class Treater:
     """Puts the treatment in the place of what the rules decide: for contacts of the category, and nothing else."""
 
-    def __init__(self, treatment: Treatment, categories: Categories, now: Callable[[], datetime]) -> None:
+    def __init__(self, treatment: Treatment, categories: Categories, now: datetime) -> None:
         self.treatment = treatment
         self.categories = categories
         self.now = now
 
     def __call__(self, contact: Contact, decision: Decision) -> Decision:
         """The changes of one contact, none where it isn't, or no longer, of the category."""
-        now = self.now()
+        now = self.now
         found = [
             f
             for f in decision.findings
@@ -122,11 +122,13 @@ class Treater:
         return Decision(changes=tuple({c.property: c for c in changes if c is not None}.values()))
 
     def _change(self, contact: Contact, finding: Finding, name: str, new: str, now: datetime) -> SetProperty | None:
-        """One change; None where it is so already, was made once, or moves a stage for an old cause."""
+        """One change; None where it is so already, was made or taken back before, or moves a stage for an old cause."""
         old = contact.properties.get(name) or ""
         if finding.cause is None or old == new:
             return None
         if name == STAGE and now - finding.cause.at > TOO_OLD_FOR_STAGES:
+            return None
+        if any(o.restores and o.property == name and o.written_at > finding.cause.at for o in contact.ours):
             return None
         at = now if self.treatment.from_now else finding.cause.at
         cause = Cause("backlog", at, f"backlog:{finding.rule}:{finding.cause.key}", finding.cause.id)
@@ -223,7 +225,7 @@ def _looker(
     now: datetime,
 ) -> Looker:
     horizon = horizon_for(store, session.portal, session.effective_since, now)
-    treater = Treater(treatment, categories, session.portal_now)
+    treater = Treater(treatment, categories, now)
     policy = session.portal.policy
     return Looker(session.gateway, policy, horizon, session.portal_now, dresser, tasks=False, instead=treater)
 
