@@ -140,6 +140,9 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
         facts.append(
             ("Uncertain", f"{tally.uncertain} task{'' if one else 's'}; the next run settles {'it' if one else 'them'}")
         )
+    lowered = sum(rule.lowered for rule in bench.portal.policy.rules)
+    if lowered:
+        facts.append(("Held below their own mode by the roll-out", f"{lowered} rules; see hubsync rollout"))
     if tally.held:
         facts.append(("Tasks that wait", f"{len(tally.held)}; hubsync guard lists them"))
     if tally.conflicts:
