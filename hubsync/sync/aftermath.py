@@ -128,6 +128,7 @@ class Aftermath:
         overrides: list[Override] = []
         strangers: list[Settlement] = []
         moved: dict[int, str] = {}
+        superseded: list[Lost] = []
         for row in rows:
             contact = found.get(row.contact)
             entries = (contact.history or {}).get(row.target, ()) if contact is not None else ()
@@ -148,6 +149,9 @@ class Aftermath:
                 lost.setdefault(row.contact, []).append(one)
             else:
                 moved[row.id] = stamp(entries, index + 1)
+                superseded += self._covered(entries, index, row)
+        for one in superseded:
+            self._tell(one, "another value came later, so it was not put back")
         with self.lease.transaction():
             self.store.log_overrides(self.portal.id, overrides)
             self.store.move_above(self.portal.id, moved)
@@ -160,6 +164,14 @@ class Aftermath:
                 self.portal.id, {one.row.id: stamp(one.kept, 0) for some in lost.values() for one in some}
             )
         return mended
+
+    def _covered(self, entries: Sequence[RawEntry], index: int, row: Write) -> Iterator[Lost]:
+        """A person's value under ours, where by now something else than a person's choice lies above both."""
+        seen = entries[index + 1 :]
+        if index == 0 or not seen or same_value(row.after or "", value(seen[0])):
+            return
+        if self._is_by_person(seen[0]) and not self._is_by_person(entries[index - 1]):
+            yield Lost(row, seen[0], seen, by_person=True, above=stamp(entries, index))
 
     def _last_try(self, entries: Sequence[RawEntry], index: int, row: Write) -> int:
         """Where our entry really ended: the newest, where an unanswered write was sent again over somebody's edit."""

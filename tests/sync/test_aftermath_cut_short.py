@@ -95,3 +95,24 @@ def test_an_edit_between_two_tries_of_one_write_is_put_back(desk: Desk, monkeypa
     assert values == ["NEW", "ATTEMPTED_TO_CONTACT", "CONNECTED", "ATTEMPTED_TO_CONTACT", "CONNECTED"]
     assert [r.state for r in desk.ledger(contact)] == ["overridden", "applied"]
     assert len(desk.store.overrides(desk.portal.portal_id)) == 1
+
+
+def test_an_edit_under_ours_that_cant_be_put_back_any_more_is_told_and_logged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = written_to(desk)
+    updates_go(desk, monkeypatch, iter((lambda: desk.sets(contact, STATUS, "CONNECTED"), dies)))
+    with pytest.raises(Died):
+        desk.sync()
+    desk.later(hours=1)
+    acts.workflow_sets(desk.portal, contact, STATUS, "IN_PROGRESS")
+    desk.later(hours=1)
+    outcome = desk.sync()
+    assert desk.status(contact) == "IN_PROGRESS"
+    [finding] = outcome.tally.findings
+    assert 'set hs_lead_status to "CONNECTED"' in finding["message"]
+    assert finding["message"].endswith("over it unseen; another value came later, so it was not put back.")
+    [logged] = desk.store.overrides(desk.portal.portal_id)
+    assert (logged.contact, logged.before, logged.after) == (contact, "ATTEMPTED_TO_CONTACT", "CONNECTED")
+    desk.later(hours=1)
+    assert desk.sync().tally.findings == []
