@@ -42,6 +42,7 @@ class Settlement:
         self._fired: set[str] = set()
         self._wanted: dict[str, Want] = {}
         self._disputed: dict[str, list[Want]] = {}
+        self._braked: set[str] = set()
         self._tasked: dict[str, tuple[Rule, Cause]] = {}
 
     def settle(self, *, live: bool) -> None:
@@ -128,7 +129,7 @@ class Settlement:
         wants: list[Want] = []
         for action in rule.sets:
             key = ledger_key(rule.id, cause, action.property)
-            if key in self._fired or (rule.matrix and action.property in self.conflicts):
+            if key in self._fired or (rule.matrix and action.property in {*self.conflicts, *self._braked}):
                 continue
             value = action.resolve(self.view, cause)
             if isinstance(value, Missing):
@@ -156,6 +157,7 @@ class Settlement:
             return False
         brake = braked(self.view, rule, name, cause)
         if brake is not None:
+            self._braked.add(name)  # no cell of the matrix writes it in the rule's place
             self.look_again = earlier(self.look_again, brake.until)
             self._note(rule, cause, REPORT, f"{rule.says} {brake.why}", braked=name)
         return brake is None

@@ -95,6 +95,7 @@ class Model:
     wrote: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     """When each rule wrote last, and for which cause."""
     undone: dict[str, datetime] = field(default_factory=dict)
+    braked: set[str] = field(default_factory=set)
     looked: datetime | None = None
     stamped: datetime | None = None
 
@@ -239,11 +240,6 @@ class Model:
         """The want, with what is left of it to set; None where nothing is."""
         if not self.managed(want.rule) or want.cause < since or self.quiet(now, want.quiet, *want.looks_at):
             return None
-        lately, cause = self.wrote.get(want.rule, (LONG_BEFORE, want.cause))
-        if now - lately < WEEK and cause != want.cause:
-            return None  # A18: whatever the cause
-        if any(self.at_odds(prop, now) for prop in want.sets):
-            return None
         left = {
             prop: value
             for prop, value in want.sets.items()
@@ -252,6 +248,12 @@ class Model:
             and value != self.value(prop)
             and not (prop == "stage" and self.at_or_beyond(value))
         }
+        lately, cause = self.wrote.get(want.rule, (LONG_BEFORE, want.cause))
+        again = now - lately < WEEK and cause != want.cause
+        braked = {prop for prop in left if again or self.at_odds(prop, now)}  # A18: whatever the cause
+        self.braked |= braked
+        stop = braked if want.rule.startswith("A") else self.braked  # no cell writes it in the rule's place
+        left = {prop: value for prop, value in left.items() if prop not in stop}
         return replace(want, sets=left) if {"status", "stage"} & set(left) else None
 
     def at_odds(self, prop: str, now: datetime) -> bool:
@@ -277,6 +279,7 @@ class Model:
 
     def sync(self, now: datetime, run: int) -> None:
         """What run number `run` must do."""
+        self.braked = set()
         since = self.horizon(now)
         lengths = {prop: len(entries) for prop, entries in self.history.items()}
         held: set[tuple[str, object, str]] = set()
