@@ -68,7 +68,7 @@ def workbench(context: typer.Context, *, bulk: bool = True, database: str = "if 
         _same_portal(given, portal)
         pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
         portal = tuned(portal, store)
-        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace)
+        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace, asks=True)
         yield Workbench(settings, rules, gateway, portal, store, session)
 
 

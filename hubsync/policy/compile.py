@@ -26,7 +26,7 @@ from hubsync.policy.rollout import ROLLOUT, capped, caps_of, mark_of, names_of
 from hubsync.policy.rules import PROPOSE, Rule, SetAction, all_of, any_of
 from hubsync.policy.ruleset import RuleSet, ideal_schema
 from hubsync.policy.spec import Conditions, RuleSpec
-from hubsync.policy.vocabulary import STAGE, STATUS, Terms, Wanted, resolve
+from hubsync.policy.vocabulary import ANSWER, PROPOSAL, STAGE, STATUS, Terms, Wanted, resolve
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Calendar, parse_duration
 
@@ -142,6 +142,7 @@ class _Compiler:
             mirrored=frozenset(self._properties()) - PERSONAL,
             renamed={r.id: tuple(r.was) for f in self.files.rules.values() for r in f.rules if r.was},
             managed_stages=self._managed_stages(),
+            rolling_out=self.files.rollout is not None,
             digest=self.files.digest + mark_of(self.files.rollout),
             fingerprints=fingerprints(own, {r.id: r for f in self.files.rules.values() for r in f.rules}, self),
         )
@@ -350,10 +351,14 @@ class _Compiler:
         for term in self.stages.terms:
             if term.order is not None:
                 names |= {f"hs_v2_date_entered_{term.value}", f"hs_lifecyclestage_{term.value}_date"}
-        return tuple(sorted(n for n in names if self.schema.has(n)))
+        return tuple(sorted(n for n in names | self._asking() if self.schema.has(n)))
 
     def _history(self) -> tuple[str, ...]:
         names = {STATUS, STAGE, *self.written}
         if self.files.portal.churn:
             names.add(self.files.portal.churn.property)
-        return tuple(sorted(n for n in names if self.schema.has(n)))
+        return tuple(sorted(n for n in names | self._asking() if self.schema.has(n)))
+
+    def _asking(self) -> set[str]:
+        """The properties by which people are asked, where the portal has them (A19)."""
+        return {PROPOSAL, ANSWER} if self.schema.complete else set()

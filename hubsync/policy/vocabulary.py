@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 STATUS = "hs_lead_status"
 STAGE = "lifecyclestage"
+PROPOSAL, ANSWER = "hubsync_proposal", "hubsync_proposal_answer"
+"""Contact properties of hubsync's own: what it proposes, and what a person says to that (A19)."""
 
 
 @dataclass(frozen=True, slots=True)

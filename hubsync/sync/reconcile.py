@@ -13,6 +13,7 @@ import structlog
 
 from hubsync.errors import PortalError
 from hubsync.policy.pacing import Pace
+from hubsync.policy.policy import Horizon
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
@@ -29,6 +30,7 @@ from hubsync.sync.mirroring import remember
 from hubsync.sync.overrides import OverrideWatch
 from hubsync.sync.pacing import Pacer
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
+from hubsync.sync.proposals import Proposals
 from hubsync.sync.recovery import recover, uncertain_tasks
 from hubsync.sync.scope import (
     CURSOR,
@@ -74,6 +76,8 @@ class Session:
     """The setting APP_ID: whose entries in a history are hubsync's own, before it is learned."""
     pace: Pace | None = None
     """How fast tasks may come (B4, B5, B7); None: as fast as rules ask for them."""
+    asks: bool = False
+    """Whether proposals are written to the record and their answers carried out (A19)."""
 
     def portal_now(self) -> datetime:
         """The portal's time: ours, plus what its Date headers say (design 4)."""
@@ -86,7 +90,7 @@ def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> 
     session, notices = _as_known(session, session.store)
     horizon = horizon_for(session.store, session.portal, session.effective_since, started)
     dresser: Dresser = _reading_book(session, started)
-    looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, dresser, tasks=True)
+    looker = _looker(session, horizon, dresser)
     tally = Tally()
     pacer = Pacer(session.pace, session.store, session.portal, started)
     for looks in read_scope(session.gateway, session.store, session.portal, scope, looker, started):
@@ -141,7 +145,7 @@ def write(
             neighbours = Neighbourhood(session.gateway, store, portal, None if adopt else app_id, run)
             adopted = Adopted(store, session.portal, lease, run, started)
             watch = OverrideWatch(session.gateway, store, session.portal, lease)
-            looker = Looker(session.gateway, session.portal.policy, horizon, session.portal_now, book, tasks=True)
+            looker = _looker(session, horizon, book)
             with Spool[Planned]() as spool:
                 tasks, changed = _decide_all(
                     session, store, scope, looker, started, spool, tally, neighbours, adopted, watch, pacer, advance
@@ -186,6 +190,13 @@ def _carry_out(
     after.look(advance)
     pacer.close(lease, tally)
     recover(session.gateway, store, session.portal.id, session.portal_now(), fence=lease.transaction)
+
+
+def _looker(session: Session, horizon: Horizon, dresser: Dresser) -> Looker:
+    """Looks with tasks, and with proposals where people are asked."""
+    policy = session.portal.policy
+    asking = Proposals(policy, frozenset(session.portal.definitions), session.portal_now) if session.asks else None
+    return Looker(session.gateway, policy, horizon, session.portal_now, dresser, tasks=True, instead=asking)
 
 
 def _as_known(session: Session, store: Store | None) -> tuple[Session, tuple[str, ...]]:

@@ -27,6 +27,7 @@ from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_failed, remember_written
 from hubsync.sync.pacing import Pacer
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
+from hubsync.sync.proposals import OWN
 from hubsync.sync.recovery import known_app, settle_values
 from hubsync.sync.spool import Spool
 from hubsync.sync.withdrawing import withdraw
@@ -175,8 +176,9 @@ class Writer:
     def _properties(self, rows: Sequence[_Row]) -> dict[str, str]:
         """What goes into one contact's update: the changes, and a line for the record itself (G2)."""
         values = {row.change.property: row.change.new for row in rows}
-        if LAST_ACTION in self.portal.definitions:
-            values[LAST_ACTION] = self._last_action([row.change for row in rows])
+        done = [row.change for row in rows if row.change.property not in OWN]
+        if done and LAST_ACTION in self.portal.definitions:
+            values[LAST_ACTION] = self._last_action(done)
         return values
 
     def _last_action(self, changes: Sequence[SetProperty]) -> str:

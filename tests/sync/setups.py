@@ -13,7 +13,14 @@ from hubsync.sync.taking_setup_back import SetupUndoing, write_setup_undo
 from tests.sync.desk import STATUS, Desk
 
 ADDED = ["QUALIFIED", "NURTURE", "DISQUALIFIED", "RECYCLED", "CUSTOMER"]
-OURS = ["hubsync_last_action", "hubsync_hold", "hubsync_proposal", "hubsync_review_date", "hubsync_reason"]
+OURS = [
+    "hubsync_last_action",
+    "hubsync_hold",
+    "hubsync_proposal",
+    "hubsync_proposal_answer",
+    "hubsync_review_date",
+    "hubsync_reason",
+]
 
 
 def spec(desk: Desk) -> PortalSpec:
