@@ -25,6 +25,11 @@ ACCEPT, DECLINE = "accept", "decline"
 OWN = frozenset({PROPOSAL, ANSWER})
 
 
+def is_told(change: SetProperty, state: str) -> bool:
+    """Whether a run lists the change: what is written for a proposal isn't listed beside it, unless it failed."""
+    return change.property not in OWN or state not in {"planned", "applied"}
+
+
 class Proposals:
     """Adds to a decision what becomes of the proposals on the contact. `has` are the portal's contact properties."""
 

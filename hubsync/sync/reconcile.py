@@ -30,7 +30,7 @@ from hubsync.sync.mirroring import remember
 from hubsync.sync.overrides import OverrideWatch
 from hubsync.sync.pacing import Pacer
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
-from hubsync.sync.proposals import Proposals
+from hubsync.sync.proposals import Proposals, is_told
 from hubsync.sync.recovery import recover, uncertain_tasks
 from hubsync.sync.scope import (
     CURSOR,
@@ -97,7 +97,8 @@ def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> 
         for look in looks:
             tally.count(look, session.portal.policy)
             tally.acted += look.decision.acts
-            tally.changes += [change_row(look.contact.id, c, "planned") for c in look.decision.changes]
+            told = [c for c in look.decision.changes if is_told(c, "planned")]
+            tally.changes += [change_row(look.contact.id, c, "planned") for c in told]
             tally.changes += [superseded_row(look.contact.id, s) for s in look.decision.superseded]
             tally.tasks += [task_row(look.contact.id, t, "planned") for t in look.decision.tasks]
             tally.tasks += [withdrawal_row(look.contact.id, w, "to_withdraw") for w in look.decision.withdrawn]

@@ -27,7 +27,7 @@ from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_failed, remember_written
 from hubsync.sync.pacing import Pacer
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
-from hubsync.sync.proposals import OWN
+from hubsync.sync.proposals import OWN, is_told
 from hubsync.sync.recovery import known_app, settle_values
 from hubsync.sync.spool import Spool
 from hubsync.sync.withdrawing import withdraw
@@ -202,7 +202,8 @@ class Writer:
                 if state != "applied":
                     failed.add(row.contact)
                 results.append(Settlement(row.id, state, now, answer=outcome.answer or None))
-                self.tally.changes.append(change_row(row.contact, row.change, state))
+                if is_told(row.change, state):
+                    self.tally.changes.append(change_row(row.contact, row.change, state))
         with self.lease.transaction():
             self.store.settle(self.portal.id, results)
 
@@ -220,7 +221,8 @@ class Writer:
             self.store.settle(self.portal.id, results)
         for result in results:
             row, _ = self._uncertain[result.id]
-            self.tally.changes.append(change_row(row.contact, row.change, result.state))
+            if is_told(row.change, result.state):
+                self.tally.changes.append(change_row(row.contact, row.change, result.state))
 
     def _spend(self, lost: Sequence[tuple[Look, Superseded]]) -> None:
         """Record the causes that lost to later ones: they are spent without a write."""

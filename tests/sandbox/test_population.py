@@ -240,6 +240,7 @@ def test_the_portal_has_the_custom_stage_the_added_statuses_and_our_properties(
         "hubsync_last_action": "string",
         "hubsync_hold": "bool",
         "hubsync_proposal": "string",
+        "hubsync_proposal_answer": "enumeration",
         "hubsync_review_date": "date",
         "hubsync_reason": "enumeration",
     }

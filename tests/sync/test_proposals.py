@@ -109,5 +109,5 @@ def test_a_plan_shows_the_proposal_and_writes_nothing(asking: Desk) -> None:
     lead = asking.lead("OPEN_DEAL", at=ago(days=3))
     outcome = reconcile.plan(replace(asking.session(), asks=True), Scope(full=True))
     states = {(c["property"], c["state"]) for c in outcome.tally.changes}
-    assert states == {(STATUS, "proposed"), (PROPOSAL, "planned")}
+    assert states == {(STATUS, "proposed")}
     assert asking.value(lead, PROPOSAL) is None

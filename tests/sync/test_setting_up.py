@@ -55,6 +55,7 @@ def test_what_is_lacking_is_added_behind_the_portals_own(bare: Desk) -> None:
         ("string", "text", "hubsync"),
         ("bool", "booleancheckbox", "hubsync"),
         ("string", "text", "hubsync"),
+        ("enumeration", "select", "hubsync"),
         ("date", "date", "hubsync"),
         ("enumeration", "select", "hubsync"),
     ]
@@ -81,7 +82,7 @@ def test_a_setup_is_a_run_with_what_it_added(bare: Desk) -> None:
     assert found.run is not None
     run = bare.store.run(bare.portal.portal_id, found.run)
     assert run is not None
-    assert (run.kind, run.state, run.counts) == ("setup", "done", {"changes_added": 11})
+    assert (run.kind, run.state, run.counts) == ("setup", "done", {"changes_added": 12})
     assert run.args["adds"][:2] == ["group hubsync", "option hs_lead_status QUALIFIED"]
 
 
@@ -134,7 +135,7 @@ def test_a_definition_that_hubspot_fixes_is_refused_by_name_and_the_rest_is_adde
     assert not found.whole
     assert of(found, "QUALIFIED").state == "refused"
     assert of(found, "QUALIFIED").why == "HubSpot lets nobody change the options of Lead Status"
-    assert [a.state for a in found.additions if a.what == "property"] == ["added"] * 5
+    assert [a.state for a in found.additions if a.what == "property"] == ["added"] * len(OURS)
 
 
 def test_a_value_that_differs_in_case_alone_is_refused(bare: Desk) -> None:
@@ -283,7 +284,7 @@ def test_hubspot_that_never_answers_is_told_of_and_the_rest_goes_on(bare: Desk) 
     bare.box.fail("drop_before", method="PATCH", path="hs_lead_status")
     found = write(bare)
     assert of(found, "QUALIFIED").state == "refused"
-    assert [a.state for a in found.additions if a.what == "property"] == ["added"] * 5
+    assert [a.state for a in found.additions if a.what == "property"] == ["added"] * len(OURS)
     bare.box.service.faults.clear()
     assert {a.state for a in write(bare).additions} == {"added"}
 
