@@ -18,12 +18,13 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
 from hubsync.cli.sync import Stopped, readable
 from hubsync.errors import SettingsError
-from hubsync.policy.vocabulary import STATUS
+from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.sync.bulk import Bulk, BulkChange, plan_bulk, write_bulk
 from hubsync.sync.bulk_list import read_list
 from hubsync.sync.bulk_pick import REASON, Asked, reason_option
 from hubsync.sync.bulk_where import Statuses, compile_where
 from hubsync.sync.guard import limits_of
+from hubsync.sync.others import MANY, SAMPLE, others_at_work
 
 COLUMNS = (
     Column("contact", "Contact"),
@@ -79,11 +80,22 @@ def set_status(
                 bulk = _write(bench, asked, allow_changes, bar.advance)
             else:
                 bulk = plan_bulk(bench.session, asked, bar.advance)
+                _say_who_else(bench, bulk)
         seconds = time.monotonic() - began
         emit(report_of(bench, asked, bulk, writes=writes, seconds=seconds), form=form, out=out)
         if form is None and out is None and sys.stdout.isatty():
             _say_what_next(bulk, writes=writes)
     return 0 if bulk.whole else 1
+
+
+def _say_who_else(bench: Workbench, bulk: Bulk) -> None:
+    """B3: who else writes the two fields of these contacts, before many of them are written."""
+    chosen = list(dict.fromkeys(c.contact for c in bulk.changes if c.state == "planned"))
+    if len(chosen) > MANY:
+        read = bench.gateway.read_contacts(chosen[:SAMPLE], (STATUS, STAGE), (STATUS, STAGE))
+        typer.echo(f"Before {len(chosen):,} contacts are written, who else is at work on them:", err=True)
+        for line in others_at_work(read.found.values(), bench.portal, bench.session.app_id):
+            typer.echo(f"- {line}", err=True)
 
 
 def _refuse_half_asked(status: str | None, where: list[str] | None, source: Path | None) -> None:

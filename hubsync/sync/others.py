@@ -5,15 +5,19 @@ Reads what was read already; asks HubSpot for nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from hubsync.policy.contact import Contact
+from hubsync.policy.pacing import ENROLMENT
 from hubsync.policy.timeline import AUTOMATION, INTEGRATION
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.checkup import count_writers
 
 MANY = 20
 """From more contacts than this on it is a bulk write."""
+SAMPLE = 50
+"""Contacts whose histories are read for it: one call."""
 
 
 def others_at_work(contacts: Iterable[Contact], portal: BoundPortal, app_id: str | None = None) -> list[str]:
@@ -22,12 +26,13 @@ def others_at_work(contacts: Iterable[Contact], portal: BoundPortal, app_id: str
     Who only listens to the fields leaves no trace in a history: that is said as well.
     """
     ours = f"INTEGRATION:{app_id}" if app_id else ""
-    found = [
-        w for w in count_writers(contacts, portal.policy) if w.kind in {AUTOMATION, INTEGRATION} and w.source != ours
-    ]
+    found: Counter[tuple[str, str]] = Counter()
+    for one in count_writers(contacts, portal.policy):
+        if one.kind in {AUTOMATION, INTEGRATION} and one.source != ours:
+            source = one.source.partition(f":{ENROLMENT}")[0]  # each contact's own number says nothing
+            named = f"{source} ({one.label})" if one.label else source
+            found[named, portal.definitions[one.property].label] += one.entries
     lines = [
-        f"{w.source}{f' ({w.label})' if w.label else ''} wrote {portal.definitions[w.property].label} "
-        f"{w.entries:,} time{'' if w.entries == 1 else 's'}"
-        for w in found
+        f"{who} wrote {what} {count:,} time{'' if count == 1 else 's'}" for (who, what), count in found.most_common()
     ]
     return [*lines, "workflows and lists that react to these fields can't be seen here; look in the portal"]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hubsync.cli.main import run
-from tests.sync.desk import SQL, Desk
+from hubsync.sandbox import acts
+from tests.sync.desk import SQL, Desk, ago
 
 Call = Callable[..., tuple[int, Any]]
 
@@ -147,3 +148,14 @@ def test_a_table_shows_labels_sums_up_and_names_what_does_not_fit(
     [line] = [line for line in out.splitlines() if line.startswith(f"{contact}\t")]
     assert line.startswith(f"{contact}\tLead Status\tIn Progress\tNew\tplanned\t")
     assert line.endswith("(C1, cell_sql_new)")
+
+
+def test_a_preview_of_many_says_who_else_writes_the_two_fields(
+    cli_desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(21):
+        acts.workflow_sets(cli_desk.portal, cli_desk.lead(), "hs_lead_status", "NEW", name="Welcome", at=ago(hours=2))
+    assert run(["set-status", "nurture", "--where", "lead_status is new"]) == 0
+    said = capsys.readouterr().err
+    assert "Before 21 contacts are written, who else is at work on them:" in said
+    assert "- AUTOMATION_PLATFORM (Welcome) wrote Lead Status 21 times" in said
