@@ -109,6 +109,19 @@ def test_no_task_is_missing_or_double_after_lost_connections(run: Run) -> None:
     assert (result["missing"], result["double"], result["in_the_ledger"]) == (0, 0, 150)
 
 
+def test_storms_are_counted_and_nothing_is_wrong_after_one(run: Run) -> None:
+    result = run("chaos", "--minutes", 0, "--contacts", 40, "--rounds", 4, "--seed", 3)
+    assert (result["seeds"], result["first_seed"], result["runs_in_storms"]) == (1, 3, 4)
+    assert result["wrong"] == 0
+    assert result["calm_runs_to_rest"] >= 1
+
+
+def test_killed_runs_lose_no_work_and_do_none_twice(run: Run) -> None:
+    result = run("kills", "--contacts", 200, "--kills", 2)
+    assert (result["kills"], result["changes"], result["tasks"]) == (2, 100, 100)
+    assert (result["lost"], result["wrong"]) == (0, 0)
+
+
 def test_every_script_is_tested_here_and_named_in_the_readme() -> None:
     scripts = {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()}
     told = (BENCHMARKS / "README.md").read_text()
