@@ -16,10 +16,13 @@ from hubsync.policy.gates import Overruled, moves_backward, overruled
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import FindingAction, Residual, Rule
 from hubsync.policy.view import Missing, View
-from hubsync.policy.vocabulary import STATUS
+from hubsync.policy.vocabulary import STAGE, STATUS
 
 MOST_ROUNDS = 48
 """Far more than rules that settle ever take: past it they are said not to settle, and nothing is written (C5)."""
+
+_ENTERED = {STATUS: "lead_status_entered", STAGE: "lifecycle_stage_entered"}
+"""Causes that a write of the property itself brings about."""
 
 
 class Settlement:
@@ -52,6 +55,7 @@ class Settlement:
             self._backlog_findings()
             return
         self.rests = rests
+        self._in_circles()
         self._overtaken()
         self.live_changes = tuple(c for c in self._changes.values() if c.new != c.old)
         self._spend_tasks()
@@ -210,6 +214,18 @@ class Settlement:
             self.superseded.append(want.spent_by(winner))
             if want.rule.tasks:
                 self._tasked.setdefault(want.rule.id, (want.rule, want.cause))
+
+    def _in_circles(self) -> None:
+        """Rules of which one undoes what the other just wrote, for that very reason: a conflict, shown each time.
+
+        Otherwise both causes would be spent quietly, and nobody told.
+        """
+        for name, change in self._changes.items():
+            undone = [s for s in self.superseded if s.target == name and s.cause.at == change.cause.at]
+            if change.new == change.old and undone and change.cause.kind == _ENTERED.get(name):
+                wants = (*((s.rule, s.value) for s in undone), (change.rule, change.new))
+                self.conflicts[name] = Conflict(name, tuple(dict.fromkeys(wants)), change.cause.at)
+                self.superseded = [s for s in self.superseded if s not in undone]
 
     def _overtaken(self) -> None:
         """Rules that wanted a property but no longer hold once earlier causes had their say: superseded as well."""

@@ -14,7 +14,8 @@ from hubsync.rulefiles.lines import Document, KeyPath, compose
 START = """\
 # What hubsync's rules may do at most, while it is being rolled out (playbook B6). A cap only lowers: report shows what
 # a rule would do, propose offers it to people, auto does it. `hubsync rollout` shows where every rule stands and what
-# comes next; `hubsync rollout RULE|--all MODE [--team T]` moves it. Without this file each rule does what it says.
+# comes next; `hubsync rollout RULE|--all MODE [--team T]` moves it. Without this file each rule does what it says,
+# tasks come at once (no cap by owner, no business hours), and a rule may write to a contact twice in a week.
 #
 # default   for every rule that isn't named below
 # rules     by rule id or playbook id: {new_on_becoming_mql: auto} or {A2: auto}

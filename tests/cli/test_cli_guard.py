@@ -17,6 +17,15 @@ from tests.sync.desk import STATUS, Desk, ago
 Json = Callable[..., tuple[int, Any]]
 
 
+@pytest.fixture(autouse=True)
+def at_its_pace(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped rules with a roll-out that is over: everything at auto, tasks at their pace."""
+    folder = isolated / "rolled-out"
+    shutil.copytree(default_rules(), folder)
+    (folder / "rollout.yaml").write_text("rollout: {default: auto}\n")
+    monkeypatch.setenv("HUBSYNC_RULES", str(folder))
+
+
 def test_tasks_over_an_owners_cap_are_listed_and_can_be_released(cli_desk: Desk, hubsync_json: Json) -> None:
     leads = [cli_desk.lead("NEW", at=ago(hours=20 - n)) for n in range(17)]
     code, told = hubsync_json("sync", "--write")

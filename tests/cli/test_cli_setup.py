@@ -89,8 +89,8 @@ def test_undo_takes_a_setup_back_and_runs_lists_both(box: Sandbox, portal: Porta
     capsys.readouterr()
     assert run(["runs", "--format", "json"]) == 0
     assert [(r["kind"], r["changes"]) for r in document(capsys)["runs"]] == [
-        ("undo", {"left": 1, "taken_back": 10}),
-        ("setup", {"added": 11}),
+        ("undo", {"left": 1, "taken_back": 11}),
+        ("setup", {"added": 12}),
     ]
 
 

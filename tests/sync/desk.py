@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hubsync.policy.spec import RolloutSpec
 from hubsync.portal.gateway import Gateway
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.sandbox import Portal, Sandbox, SandboxClock, acts
@@ -38,8 +40,9 @@ MQL, SQL = "marketingqualifiedlead", "salesqualifiedlead"
 
 @functools.cache
 def rules() -> LoadedRules:
-    """The rules that come with hubsync."""
-    return load_rules(default_rules())
+    """The rules that come with hubsync, with a roll-out that is over: all at auto, at their pace."""
+    loaded = load_rules(default_rules())
+    return LoadedRules(loaded.folder, replace(loaded.files, rollout=RolloutSpec()), loaded.documents)
 
 
 def ago(**time: float) -> datetime:

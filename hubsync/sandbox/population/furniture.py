@@ -65,6 +65,15 @@ def own_properties() -> tuple[Property, ...]:
         Property("hubsync_last_action", "hubsync: last action", group=GROUP, shipped=False),
         Property("hubsync_hold", "hubsync: hands off", "bool", "booleancheckbox", GROUP, _YES_NO, shipped=False),
         Property("hubsync_proposal", "hubsync: proposal", group=GROUP, shipped=False),
+        Property(
+            "hubsync_proposal_answer",
+            "hubsync: answer to the proposal",
+            "enumeration",
+            "select",
+            GROUP,
+            (Option("accept", "Accept", 0), Option("decline", "Decline", 1)),
+            shipped=False,
+        ),
         Property("hubsync_review_date", "hubsync: review date", "date", "date", GROUP, shipped=False),
         Property("hubsync_reason", "hubsync: reason", "enumeration", "select", GROUP, reasons, shipped=False),
     )
