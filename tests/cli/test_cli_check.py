@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +26,11 @@ def _point_at(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def default_portal() -> Iterator[Portal]:
+def default_portal() -> Portal:
     """A portal as HubSpot ships it: eight statuses, no property of ours, 120 leads."""
     portal = Portal(seed=5)
     populate(portal, contacts=120, days=90, default_statuses_only=True, hubsync_properties=False)
-    yield portal
+    return portal
 
 
 def test_a_portal_with_the_eight_default_statuses_works_and_what_it_lacks_is_named(

@@ -31,7 +31,7 @@ def compiled(loaded: LoadedRules) -> Policy:
 
 
 def lives(policy: Policy, contact: Contact) -> list[Decision]:
-    """What five syncs, a day apart, decide on a contact as each leaves it; one that nothing matters to is asked once."""
+    """What five syncs, a day apart, decide on a contact; one that nothing matters to is asked once."""
     decisions = [looked_at(contact, of=policy)]
     for day in range(1, 5):
         if decisions[-1] == NOTHING:
