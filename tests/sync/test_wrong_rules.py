@@ -26,10 +26,6 @@ SHIPPED = Limits(share=0.1, at_least=20, tasks=200)
 CONNECTED = "lead_status: {is: connected}"
 
 
-def compiled(loaded: LoadedRules) -> Policy:
-    return replace(loaded.compile(), rolling_out=True)
-
-
 def lives(policy: Policy, contact: Contact) -> list[Decision]:
     """What five syncs, a day apart, decide on a contact; one that nothing matters to is asked once."""
     decisions = [looked_at(contact, of=policy)]
@@ -66,7 +62,7 @@ def test_two_rules_that_want_different_values_at_once_write_nothing_and_are_name
     assert str(advice).startswith(f"{tmp_path}/wrong/automations.yaml:2:")
     assert "one and two can want hs_lead_status at the same moment (working, nurture)" in str(advice)
     assert "outranks: [...]" in str(advice)
-    policy = compiled(loaded)
+    policy = loaded.compile()
     conflicts = 0
     for contact in crowd():
         decisions = lives(policy, contact)
@@ -83,7 +79,7 @@ def test_with_an_order_the_one_that_outranks_writes_once_and_it_rests(tmp_path: 
     second = a_rule("two", CONNECTED, "nurture", more="    outranks: [one]\n")
     loaded = rules_with(tmp_path, a_rule("one", CONNECTED, "working") + second)
     assert advise(loaded) == []
-    policy = compiled(loaded)
+    policy = loaded.compile()
     writes = [written(lives(policy, contact)) for contact in crowd()]
     assert {tuple(w) for w in writes} == {(), ("NURTURE",)}
     assert sum(w == ["NURTURE"] for w in writes) == CROWD // 5
@@ -91,7 +87,7 @@ def test_with_an_order_the_one_that_outranks_writes_once_and_it_rests(tmp_path: 
 
 def test_two_rules_that_undo_one_another_write_nothing_and_are_shown_as_a_conflict(tmp_path: Path) -> None:
     back = a_rule("back", "lead_status: {is: working}", "connected")
-    policy = compiled(rules_with(tmp_path, a_rule("forth", CONNECTED, "working") + back))
+    policy = rules_with(tmp_path, a_rule("forth", CONNECTED, "working") + back).compile()
     shown = 0
     for contact in crowd():
         decisions = lives(policy, contact)
@@ -104,7 +100,7 @@ def test_two_rules_that_follow_one_another_in_a_ring_end_after_one_round(tmp_pat
     """connected → working → attempting → connected, each for the status that the one before wrote."""
     ring = (("connected", "working"), ("working", "attempting"), ("attempting", "connected"))
     rules = "".join(a_rule(f"from_{one}", f"lead_status: {{is: {one}}}", other) for one, other in ring)
-    policy = compiled(rules_with(tmp_path, rules))
+    policy = rules_with(tmp_path, rules).compile()
     assert all(written(lives(policy, contact)) == [] for contact in crowd())
 
 
@@ -177,7 +173,7 @@ def test_a_rule_renamed_without_was_acts_on_no_old_cause(running: Desk, tmp_path
     outcome = running.sync()
     assert acted(outcome) == []
     assert outcome.tally.backlog == 1
-    policy, horizon = compiled(running.loaded), activated(running)
+    policy, horizon = running.loaded.compile(), activated(running)
     assert all(written([looked_at(c, of=policy, horizon=horizon)]) == [] for c in crowd())
 
 
@@ -201,7 +197,7 @@ def test_a_rule_whose_conditions_were_widened_leaves_old_causes_as_backlog_and_s
     running.later(days=1)
     outcome = running.sync()
     assert (acted(outcome), outcome.notices) == ([], ())
-    policy, horizon = compiled(running.loaded), activated(running)
+    policy, horizon = running.loaded.compile(), activated(running)
     assert all(written([looked_at(c, of=policy, horizon=horizon)]) == [] for c in crowd())
 
 

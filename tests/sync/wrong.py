@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
 from hubsync.policy.contact import Contact
+from hubsync.policy.spec import RolloutSpec
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.settings import default_rules
 from tests.builders import a_contact, ago
@@ -18,12 +20,13 @@ STAGES = ("lead", "mql")
 
 
 def rules_with(folder: Path, automations: str) -> LoadedRules:
-    """The shipped portal.yaml and matrix.yaml, with these automations (YAML of a list) and no tasks."""
+    """The shipped portal.yaml and matrix.yaml, with these automations (YAML of a list), no tasks, fully rolled out."""
     place = folder / "wrong"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(default_rules(), place, ignore=shutil.ignore_patterns("*_test.yaml", "README.md", "tasks.yaml"))
     (place / "automations.yaml").write_text(f"rules:\n{automations}", encoding="utf-8")
-    return load_rules(place)
+    loaded = load_rules(place)
+    return LoadedRules(loaded.folder, replace(loaded.files, rollout=RolloutSpec()), loaded.documents)
 
 
 def a_rule(name: str, when: str, value: str, *, cause: str = "lead_status_entered", more: str = "") -> str:
