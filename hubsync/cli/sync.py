@@ -169,7 +169,14 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
 
 
 def _document(outcome: Outcome, seconds: float) -> dict[str, Any]:
+    """The contract of design 6, and beside it what only some runs have to tell."""
     tally = outcome.tally
+    told = {
+        "findings": tally.findings,
+        "overridden": tally.overridden,
+        "notices": list(outcome.notices),
+        "uncertain": tally.uncertain,
+    }
     return {
         "run": outcome.run,
         "mode": "plan" if outcome.run is None else "write",
@@ -178,13 +185,10 @@ def _document(outcome: Outcome, seconds: float) -> dict[str, Any]:
         "tasks": tally.tasks,
         "conflicts": tally.conflicts,
         "held": tally.held,
-        "findings": tally.findings,
-        "overridden": tally.overridden,
-        "notices": list(outcome.notices),
-        "uncertain": tally.uncertain,
         "waiting": tally.waiting,
         "calls": outcome.calls,
         "seconds": round(seconds, 3),
+        **{name: value for name, value in told.items() if value},
     }
 
 
