@@ -45,6 +45,7 @@ ALWAYS_READ = (
     "num_contacted_notes",
     "hs_first_outreach_date",
     "notes_last_contacted",
+    "hs_merged_object_ids",
 )
 """Cheap properties that facts lean on, besides those that rules name."""
 PERSONAL = frozenset({"email", "phone", "mobilephone", "firstname", "lastname", "address", "hs_email_domain"})

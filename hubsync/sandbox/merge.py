@@ -40,7 +40,8 @@ def merge_contacts(
         _take_over(portal, two, one)
         portal.update("contacts", one.id, wanted, source=source, at=max(moment, one.updated))
         merged = [each for each in one.values.get("hs_merged_object_ids", "").split(";") if each]
-        one.store("hs_merged_object_ids", ";".join([*merged, two.id]))
+        renamed = [primary] if new_id else []
+        one.store("hs_merged_object_ids", ";".join([*merged, *renamed, two.id]))
         vids = [each for each in one.values.get("hs_calculated_merged_vids", "").split(";") if each]
         one.store("hs_calculated_merged_vids", ";".join([*vids, f"{two.id}:{moment}"]))
         portal.refresh(one, one.updated)

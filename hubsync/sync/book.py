@@ -17,6 +17,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
 from hubsync.store.store import Store
 from hubsync.store.values import FREE_STATES, Write
+from hubsync.sync.merges import follow, former_ids, ledger_of
 from hubsync.sync.standing import is_clearing
 
 _TAGS = re.compile(r"<[^>]*>|\s+")
@@ -58,10 +59,13 @@ class Book:
 
     def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
         """Contacts with `spent`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted as closed."""
-        ledger = self.store.ledger_of(self.portal, [c.id for c in contacts])
+        former = former_ids(contacts)
+        if former and self.notes:
+            follow(self.store, self.portal, former)
+        ledger = ledger_of(self.store, self.portal, contacts, former)
         if not ledger:
             return list(contacts)
-        tasks = self._open_tasks([row for rows in ledger.values() for row in rows])
+        tasks = self._open_tasks([row for c in contacts for row in ledger.get(c.id, ())])
         return [
             replace(
                 contact,
