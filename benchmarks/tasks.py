@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.calls import UNTOUCHED, a_portal
 from benchmarks.sandbox_process import ROOT
 from benchmarks.sessions import BEFORE_EVERYTHING, NO_LIMITS, UNLIMITED
+from hubsync.logs import configure_logging
 from hubsync.portal import tasks as task_calls
 from hubsync.portal.gateway import Gateway
 from hubsync.rulefiles.load import load_rules
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=10, help="tasks a call, so that there are calls enough to lose")
     args = parser.parse_args()
     task_calls.BATCH = args.batch
+    configure_logging("warning")  # what a run logs goes to stderr, and stdout holds the one line
     print(json.dumps(create(args.tasks, args.dropped)))
 
 

@@ -265,19 +265,21 @@ class _Compiler:
             )
         return spec.cause in causes.CAUSES
 
+    def _groups(self, spec: RuleSpec, source: str, path: KeyPath) -> list[list[Condition]]:
+        """The groups of `when`, narrowed to the team of `only_for`."""
+        listed = isinstance(spec.when, list)
+        written = spec.when if isinstance(spec.when, list) else [spec.when]
+        if not written:
+            self.report(source, (*path, "when"), "a rule needs at least one condition")
+        groups = [
+            self.conditions(g, source, (*path, "when", n) if listed else (*path, "when")) for n, g in enumerate(written)
+        ]
+        return groups if spec.only_for is None else [[*group, for_team(spec.only_for)] for group in groups]
+
     def _rule(
         self, spec: RuleSpec, source: str, path: KeyPath, quiet: timedelta, actions: ActionCompiler
     ) -> Rule | None:
-        groups_spec = spec.when if isinstance(spec.when, list) else [spec.when]
-        listed = isinstance(spec.when, list)
-        groups = [
-            self.conditions(g, source, (*path, "when", n) if listed else (*path, "when"))
-            for n, g in enumerate(groups_spec)
-        ]
-        if spec.only_for is not None:
-            groups = [[*group, for_team(spec.only_for)] for group in groups]
-        if not groups_spec:
-            self.report(source, (*path, "when"), "a rule needs at least one condition")
+        groups = self._groups(spec, source, path)
         if not self._names_a_cause(spec, source, path) or spec.cause is None:
             return None
         if not spec.then:
