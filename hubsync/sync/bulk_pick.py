@@ -13,12 +13,13 @@ from hubsync.policy.conditions import Test
 from hubsync.policy.contact import Contact
 from hubsync.policy.rules import Rule, all_of, always
 from hubsync.policy.timeline import PERSON, writer
-from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
+from hubsync.policy.view import HISTORY, Missing, View
 from hubsync.policy.vocabulary import STATUS
 from hubsync.sync.book import Book, Dresser, NoBook
 from hubsync.sync.bulk_list import Listed
 from hubsync.sync.bulk_where import Where
-from hubsync.sync.looking import MORE_PROPERTIES, OUTREACH_KINDS, WAITING_ROOM
+from hubsync.sync.dear import fetch
+from hubsync.sync.looking import WAITING_ROOM
 from hubsync.sync.plan import Seen, seen_in
 from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import author, moment
@@ -208,7 +209,7 @@ class Picker:
                     needs[contact.id] = verdict.mask
                 elif verdict is not None:
                     picked.append(verdict)
-            waiting = self._fetch({c.id: c for c in waiting if c.id in needs}, needs) if needs else []
+            waiting = self._fetch([c for c in waiting if c.id in needs], needs) if needs else []
         return picked
 
     def _judge(self, contact: Contact) -> Picked | Missing | None:
@@ -248,28 +249,13 @@ class Picker:
                 found.append(f"{rule.says} ({rule.playbook}, {rule.id})")
         return Missing(missing) if missing else " ".join(found)
 
-    def _fetch(self, contacts: dict[str, Contact], needs: Mapping[str, int]) -> list[Contact]:
-        gateway = self.session.gateway
-
-        def lacking(mask: int) -> list[str]:
-            return [id_ for id_ in contacts if needs[id_] & mask]
-
-        if asked := lacking(HISTORY):
-            found = gateway.read_contacts(asked, self.names, self.history).found
-            read = [
-                replace(contacts[i], properties=c.properties, history=c.history or {})
-                for i, c in found.items()
-                if c.id == i
-            ]
-            contacts = {i: c for i, c in contacts.items() if not needs[i] & HISTORY}
-            contacts |= {c.id: c for c in self.dresser.dress(read)}
-        if asked := lacking(DEALS):
-            deals = gateway.deals_of(asked)
-            contacts |= {i: replace(contacts[i], deals=deals.get(i, ())) for i in asked}
-        if asked := lacking(ENGAGEMENTS):
-            marks = gateway.engagements_of(asked, OUTREACH_KINDS, MORE_PROPERTIES)
-            contacts |= {i: replace(contacts[i], engagements=marks.get(i, ())) for i in asked}
-        return list(contacts.values())
+    def _fetch(self, contacts: Sequence[Contact], needs: Mapping[str, int]) -> list[Contact]:
+        """The contacts with what they lack; with a history comes what the ledger knows."""
+        found = fetch(self.session.gateway, contacts, needs, self.names, self.history)
+        return [
+            *self.dresser.dress([c for c in found if needs[c.id] & HISTORY]),
+            *(c for c in found if not needs[c.id] & HISTORY),
+        ]
 
 
 def reason_option(session: Session, reason: str) -> str:

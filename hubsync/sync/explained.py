@@ -25,7 +25,7 @@ from hubsync.portal.values import Task
 from hubsync.store.values import Write
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import COMPLETED, Book, is_untouched
-from hubsync.sync.looking import MORE_PROPERTIES, OUTREACH_KINDS
+from hubsync.sync.dear import MORE_PROPERTIES, OUTREACH_KINDS
 from hubsync.sync.reconcile import Session
 from hubsync.sync.scope import horizon_for
 from hubsync.sync.standing import author

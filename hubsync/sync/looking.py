@@ -14,14 +14,12 @@ from hubsync.policy.changes import Decision
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.policy.policy import Horizon, Policy
-from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY
 from hubsync.portal.gateway import Gateway
 from hubsync.sync.book import Dresser
+from hubsync.sync.dear import fetch
 
 WAITING_ROOM = 500
 """Contacts that wait for dear facts before they are fetched together: ten batch reads with history."""
-OUTREACH_KINDS = ("emails", "calls", "communications")
-MORE_PROPERTIES = {"emails": ("hs_email_from_email",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,31 +96,10 @@ class Looker:
         done = [look for look in looks if not look.decision.needs]
         waiting = [look for look in looks if look.decision.needs]
         while waiting:
-            contacts = self._fetch(waiting)
+            needs = {look.contact.id: look.decision.needs for look in waiting}
+            lacking = [look.contact for look in waiting]
+            contacts = fetch(self.gateway, lacking, needs, self.policy.properties, self.policy.history)
             waiting = []
             for look in self._decide(contacts):
                 (waiting if look.decision.needs else done).append(look)
         return done
-
-    def _fetch(self, looks: Sequence[Look]) -> list[Contact]:
-        contacts = {look.contact.id: look.contact for look in looks}
-        wants = {
-            mask: [k.contact.id for k in looks if k.decision.needs & mask] for mask in (HISTORY, DEALS, ENGAGEMENTS)
-        }
-        if wants[HISTORY]:
-            read = self.gateway.read_contacts(wants[HISTORY], self.policy.properties, self.policy.history)
-            for id_ in wants[HISTORY]:
-                known, fresh = contacts.pop(id_), read.found.get(id_)
-                if fresh is not None and fresh.id == id_:
-                    contacts[id_] = replace(known, properties=fresh.properties, history=fresh.history or {})
-        if wants[DEALS]:
-            deals = self.gateway.deals_of([i for i in wants[DEALS] if i in contacts])
-            for id_ in wants[DEALS]:
-                if id_ in contacts:
-                    contacts[id_] = replace(contacts[id_], deals=deals.get(id_, ()))
-        if wants[ENGAGEMENTS]:
-            asked = [i for i in wants[ENGAGEMENTS] if i in contacts]
-            marks = self.gateway.engagements_of(asked, OUTREACH_KINDS, MORE_PROPERTIES)
-            for id_ in asked:
-                contacts[id_] = replace(contacts[id_], engagements=marks.get(id_, ()))
-        return list(contacts.values())

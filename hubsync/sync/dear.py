@@ -1,0 +1,47 @@
+"""Fetching the dear facts that a decision lacks (design 4): histories, deals, engagements, each read once per contact.
+
+For whoever asks conditions of contacts page by page; what is to be fetched is told by the answers. Only reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hubsync.policy.contact import Contact
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY
+from hubsync.portal.gateway import Gateway
+
+OUTREACH_KINDS = ("emails", "calls", "communications")
+MORE_PROPERTIES = {"emails": ("hs_email_from_email",)}
+
+
+def fetch(
+    gateway: Gateway,
+    contacts: Sequence[Contact],
+    needs: Mapping[str, int],
+    names: Sequence[str],
+    history: Sequence[str],
+) -> list[Contact]:
+    """The contacts with what they need: `needs` maps an id to a mask of HISTORY, DEALS and ENGAGEMENTS.
+
+    A history comes with the properties (`names`) as they are now. Contacts deleted or merged meanwhile are left out.
+    """
+    known = {contact.id: contact for contact in contacts}
+
+    def lacking(mask: int) -> list[str]:
+        return [id_ for id_ in known if needs[id_] & mask]
+
+    if asked := lacking(HISTORY):
+        read = gateway.read_contacts(asked, names, history).found
+        for id_ in asked:
+            before, fresh = known.pop(id_), read.get(id_)
+            if fresh is not None and fresh.id == id_:
+                known[id_] = replace(before, properties=fresh.properties, history=fresh.history or {})
+    if asked := lacking(DEALS):
+        deals = gateway.deals_of(asked)
+        known |= {id_: replace(known[id_], deals=deals.get(id_, ())) for id_ in asked}
+    if asked := lacking(ENGAGEMENTS):
+        marks = gateway.engagements_of(asked, OUTREACH_KINDS, MORE_PROPERTIES)
+        known |= {id_: replace(known[id_], engagements=marks.get(id_, ())) for id_ in asked}
+    return list(known.values())
