@@ -57,8 +57,8 @@ def shipped() -> LoadedRules:
 
 @cache
 def policy() -> Policy:
-    """The shipped rules, compiled for the portal they describe, as on a portal set up by `hubsync init`."""
-    return replace(shipped().compile(), rolling_out=True)
+    """The shipped rules, compiled for the portal they describe."""
+    return shipped().compile()
 
 
 def policy_with(

@@ -68,8 +68,7 @@ def workbench(context: typer.Context, *, bulk: bool = True, database: str = "if 
         _same_portal(given, portal)
         pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
         portal = tuned(portal, store)
-        asks = portal.policy.rolling_out  # proposals go on the record where a roll-out asks people (B6)
-        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace, asks)
+        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace)
         yield Workbench(settings, rules, gateway, portal, store, session)
 
 

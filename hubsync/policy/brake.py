@@ -1,9 +1,8 @@
 """The brake: hubsync never fights (playbook A18). What keeps a rule from writing although its cause is new.
 
-One rule rewrites a contact at most once in seven days, whatever the cause (where rollout.yaml is there, as on every
-portal set up by `hubsync init`; without it, hard corrections only); and a property that two writers set to and
-fro is left alone. Either way what would have been written becomes a finding for the manager. Asked by decisions and by
-their explanation; it writes nothing itself.
+One rule rewrites a contact at most once in seven days, whatever the cause, hard or not; and a property that two writers
+set to and fro is left alone. Either way what would have been written becomes a finding for the manager. Asked by
+decisions and by their explanation; it writes nothing itself.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def braked(view: View, rule: Rule, name: str, cause: Cause) -> Braked | None:
     A write for the same cause is no second one: it completes what was written in part. Where two writers are at odds,
     that is what is told, and the later of the two moments is when to look again.
     """
-    lately = written_lately(view, rule, cause) if rule.hard or view.policy.rolling_out else None
+    lately = written_lately(view, rule, cause)
     found = _at_odds(view, name)
     if lately is None:
         return found

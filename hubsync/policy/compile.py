@@ -143,7 +143,6 @@ class _Compiler:
             mirrored=frozenset(self._properties()) - PERSONAL,
             renamed={r.id: tuple(r.was) for f in self.files.rules.values() for r in f.rules if r.was},
             managed_stages=self._managed_stages(),
-            rolling_out=self.files.rollout is not None,
             digest=self.files.digest + mark_of(self.files.rollout),
             fingerprints=fingerprints(own, {r.id: r for f in self.files.rules.values() for r in f.rules}, self),
         )

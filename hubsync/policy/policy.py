@@ -113,8 +113,6 @@ class Policy:
     counts_deals: bool = True
     counts_contacts: bool = True
     dates_stages: bool = True
-    rolling_out: bool = False
-    """Whether rollout.yaml is there: then no rule writes to a contact twice in a week (A18), hard or not."""
     gaps: tuple[Gap, ...] = ()
     digest: str = ""
 

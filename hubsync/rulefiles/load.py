@@ -27,8 +27,6 @@ from hubsync.rulefiles.calendars import build_calendars
 from hubsync.rulefiles.lines import Document, read
 from hubsync.rulefiles.models import validate
 
-UNLIMITED = 10**9
-
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -80,21 +78,20 @@ class LoadedRules:
     def pace(self, zone: str, owner_teams: Mapping[str, Sequence[str]]) -> Pace:
         """How fast tasks may come in a portal of this time zone. Raises RuleFileError for faults of `work_hours`.
 
-        Caps, bursts and business hours hold where rollout.yaml is there, as on every portal set up by `hubsync init`;
-        without it, as in demos and tests, tasks come at once (B6). Freezes always hold.
+        Caps, bursts and freezes always hold (B4, B5, B7). Business hours hold where rollout.yaml is there, as on every
+        portal set up by `hubsync init`; without it, as in demos and first tries, tasks come at any hour.
         """
         portal = self.files.portal
         calendars, faults = build_calendars(self.documents[PORTAL], ("work_hours",), zone)
         if calendars is None:
             raise RuleFileError(_sorted(faults))
         place = ZoneInfo(zone)
-        measured = self.files.rollout is not None
         return Pace(
             calendars,
             place,
-            portal.guard.tasks_per_owner if measured else UNLIMITED,
-            portal.guard.burst if measured else UNLIMITED,
-            portal.tasks_only_in_business_hours and measured,
+            portal.guard.tasks_per_owner,
+            portal.guard.burst,
+            portal.tasks_only_in_business_hours and self.files.rollout is not None,
             owner_teams,
             tuple(Freeze(moment_of(f.from_, place), moment_of(f.to, place, end=True), f.says) for f in portal.freeze),
         )

@@ -76,8 +76,6 @@ class Session:
     """The setting APP_ID: whose entries in a history are hubsync's own, before it is learned."""
     pace: Pace | None = None
     """How fast tasks may come (B4, B5, B7); None: as fast as rules ask for them."""
-    asks: bool = False
-    """Whether proposals are written to the record and their answers carried out (A19)."""
 
     def portal_now(self) -> datetime:
         """The portal's time: ours, plus what its Date headers say (design 4)."""
@@ -194,9 +192,9 @@ def _carry_out(
 
 
 def _looker(session: Session, horizon: Horizon, dresser: Dresser) -> Looker:
-    """Looks with tasks, and with proposals where people are asked."""
+    """Looks with tasks, and with what becomes of the proposals on the records (A19)."""
     policy = session.portal.policy
-    asking = Proposals(policy, frozenset(session.portal.definitions), session.portal_now) if session.asks else None
+    asking = Proposals(policy, frozenset(session.portal.definitions), session.portal_now)
     return Looker(session.gateway, policy, horizon, session.portal_now, dresser, tasks=True, instead=asking)
 
 

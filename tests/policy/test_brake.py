@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from hubsync.policy.contact import Contact, OurWrite
-from hubsync.policy.decide import decide
 from hubsync.policy.vocabulary import STATUS
 from hubsync.policy.why import why
 from tests.builders import EVER, NOW, a_contact, a_deal, a_mail, ago, done, entry, looked_at, policy, rules_of, sets
@@ -100,10 +99,3 @@ def test_hard_rules_are_held_back_as_well(hard: bool) -> None:
     decision = looked_at(replace(contact, ours=(lately,)))
     assert sets(decision) == {}
     assert [f.braked for f in decision.findings if f.rule == rule] == [STATUS]
-
-
-def test_without_a_rollout_file_a_new_cause_fires_within_the_week() -> None:
-    plain = replace(policy(), rolling_out=False)
-    contact = reset_and_mailed(2)
-    decision = decide(plain, contact, NOW + timedelta(days=3), EVER)
-    assert rules_of(decision) == {STATUS: RULE}

@@ -24,7 +24,7 @@ def asking(desk: Desk) -> Desk:
 
 
 def sync(desk: Desk) -> Outcome:
-    return reconcile.write(replace(desk.session(), asks=True), desk.store, Scope(full=True), GENEROUS)
+    return reconcile.write(desk.session(), desk.store, Scope(full=True), GENEROUS)
 
 
 def proposed(desk: Desk) -> str:
@@ -107,7 +107,7 @@ def test_backlog_is_not_proposed(asking: Desk) -> None:
 
 def test_a_plan_shows_the_proposal_and_writes_nothing(asking: Desk) -> None:
     lead = asking.lead("OPEN_DEAL", at=ago(days=3))
-    outcome = reconcile.plan(replace(asking.session(), asks=True), Scope(full=True))
+    outcome = reconcile.plan(asking.session(), Scope(full=True))
     states = {(c["property"], c["state"]) for c in outcome.tally.changes}
     assert states == {(STATUS, "proposed")}
     assert asking.value(lead, PROPOSAL) is None

@@ -238,7 +238,7 @@ def test_a17_set_aside_while_a_deal_is_open_is_asked_about_and_not_written(desk:
     desk.later(days=1)
     desk.sets(contact, STATUS, "NURTURE")
     desk.later(minutes=20)
-    before = len(desk.written())
+    before = len(desk.written(STATUS))
     outcome = desk.sync(contact)
     [proposal] = outcome.tally.changes
     assert (proposal["rule"], proposal["playbook"], proposal["from"], proposal["to"], proposal["state"]) == (
@@ -249,7 +249,8 @@ def test_a17_set_aside_while_a_deal_is_open_is_asked_about_and_not_written(desk:
         "proposed",
     )
     assert desk.status(contact) == "NURTURE"
-    assert len(desk.written()) == before
+    assert len(desk.written(STATUS)) == before
+    assert "(converted_set_aside, A17)" in (desk.value(contact, "hubsync_proposal") or "")
 
 
 def test_t1_a_new_lead_gets_one_task_due_in_two_business_hours(desk: Desk) -> None:
