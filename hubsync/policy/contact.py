@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from hubsync.policy.changes import OpenTask
+from hubsync.policy.faded import faded
 from hubsync.policy.instants import instant_or_none
 
 RawEntry = Mapping[str, Any]
@@ -75,8 +76,8 @@ class Contact:
     """A contact as read from HubSpot, with what the ledger knows of it.
 
     `properties` maps internal names to text or None; `history` maps internal names to entries, newest first.
-    `spent` holds the ledger keys (policy/causes.py) whose cause has fired; `open_tasks` our tasks on it. Treated as a
-    value: never changed in place.
+    `spent` holds the ledger keys (policy/causes.py) whose cause has fired, `faded` the fingerprints of those whose rows
+    were purged; `open_tasks` our tasks on it. Treated as a value: never changed in place.
     """
 
     id: str
@@ -86,7 +87,12 @@ class Contact:
     engagements: tuple[Engagement, ...] | None = None
     ours: tuple[OurWrite, ...] = ()
     spent: frozenset[str] = field(default_factory=frozenset)
+    faded: frozenset[str] = field(default_factory=frozenset)
     open_tasks: tuple[OpenTask, ...] = ()
+
+    def has_fired(self, ledger_key: str) -> bool:
+        """Whether this cause of a rule is spent for this target, as far as the ledger ever knew."""
+        return ledger_key in self.spent or (bool(self.faded) and faded(ledger_key) in self.faded)
 
     @property
     def modified_at(self) -> datetime | None:

@@ -155,7 +155,7 @@ class Settlement:
         if isinstance(choice, Missing):
             self.needs |= choice.mask
             return False
-        if choice is not None or key in self.view.contact.spent:
+        if choice is not None or self.view.contact.has_fired(key):
             if rule.matrix:
                 self._stays(rule, cause, choice)
             return False
@@ -271,7 +271,7 @@ class Settlement:
             if isinstance(action, FindingAction):
                 self._note(rule, cause, REPORT, action.message)
         for task in rule.tasks:
-            if not rule.sets and ledger_key(rule.id, cause, task.template) not in self.view.contact.spent:
+            if not rule.sets and not self.view.contact.has_fired(ledger_key(rule.id, cause, task.template)):
                 self._note(rule, cause, REPORT, f'{rule.says} A task "{task.subject}" would be written.')
         for action in rule.sets:
             value = action.resolve(self.view, cause)
@@ -282,7 +282,7 @@ class Settlement:
             if value is None or value == old or moves_backward(self.policy, action.property, old, value):
                 continue
             key = ledger_key(rule.id, cause, action.property)
-            if key in self.view.contact.spent:
+            if self.view.contact.has_fired(key):
                 continue
             if rule.lowered and not self._may_fire(rule, cause, action.property, key):
                 continue

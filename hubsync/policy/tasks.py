@@ -90,7 +90,7 @@ class TaskDecisions:
 
     def _create(self, rule: Rule, cause: Cause) -> None:
         for action in rule.tasks:
-            if ledger_key(rule.id, cause, action.template) not in self.view.contact.spent:
+            if not self.view.contact.has_fired(ledger_key(rule.id, cause, action.template)):
                 self.created.append(self._task(rule, action, cause))
 
     def _task(self, rule: Rule, action: TaskAction, cause: Cause) -> CreateTask:

@@ -87,7 +87,7 @@ def _hindered(rule: Rule, view: View, horizon: Horizon, managed: bool, cause: Ca
     if cause is None:
         return "its cause is not known"
     targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
-    if targets and all(ledger_key(rule.id, cause, t) in view.contact.spent for t in targets):
+    if targets and all(view.contact.has_fired(ledger_key(rule.id, cause, t)) for t in targets):
         return "this cause has already fired"
     quiet = view.settled_at(rule.watches, rule.quiet)
     if isinstance(quiet, datetime):
@@ -108,8 +108,7 @@ def _lowered(rule: Rule, view: View) -> str:
 
 def _brake(rule: Rule, view: View, cause: Cause) -> str:
     """What keeps everything the rule would set from being written, so that hubsync doesn't fight (A18)."""
-    spent = view.contact.spent
-    left = [a.property for a in rule.sets if ledger_key(rule.id, cause, a.property) not in spent]
+    left = [a.property for a in rule.sets if not view.contact.has_fired(ledger_key(rule.id, cause, a.property))]
     brakes = [braked(view, rule, name, cause) for name in left]
     return brakes[0].why if brakes and brakes[0] is not None and None not in brakes else ""
 

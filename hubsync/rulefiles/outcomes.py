@@ -118,7 +118,7 @@ def why_not(rule: Rule, view: View, horizon: Horizon) -> str:
     if isinstance(quiet, datetime):
         return f"holds, but what it looks at just changed; it waits until {moment(quiet)}"
     targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
-    if any(ledger_key(rule.id, cause, target) in view.contact.spent for target in targets):
+    if any(view.contact.has_fired(ledger_key(rule.id, cause, target)) for target in targets):
         return f"holds, but it has fired before for its cause of {moment(cause.at)}"
     for action in rule.sets:
         later = overruled(view, rule, action.property, cause)

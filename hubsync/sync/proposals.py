@@ -72,7 +72,7 @@ class Proposals:
             return []
         mark = hashlib.sha256(text.encode()).hexdigest()[:8]
         cause = replace(proposal.cause, key=f"proposal:{mark}:{proposal.cause.key}")
-        if ledger_key(proposal.rule, cause, PROPOSAL) in contact.spent:
+        if contact.has_fired(ledger_key(proposal.rule, cause, PROPOSAL)):
             return []
         return [SetProperty(PROPOSAL, shown, text, proposal.rule, proposal.playbook, cause, proposal.message)]
 
