@@ -14,9 +14,9 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.errors import SettingsError
 from hubsync.policy.why import RuleWhy
 from hubsync.store.values import Write
-from hubsync.sync.aftermath import REPAIR
 from hubsync.sync.explain import Explained, Field, document, done_at, is_elsewhere, readable, seen
 from hubsync.sync.explain import explain as explain_contact
+from hubsync.sync.mending import REPAIR
 from hubsync.sync.standing import said
 
 RULE_COLUMNS = (Column("playbook", "Playbook"), Column("rule", "Rule"), Column("why", "Why"))

@@ -18,11 +18,15 @@ from hubsync.portal.values import Task
 from hubsync.store.store import Store
 from hubsync.store.values import FREE_STATES, Write
 from hubsync.sync.merges import follow, former_ids, ledger_of
-from hubsync.sync.standing import is_clearing
+from hubsync.sync.standing import is_restoring
 
 _TAGS = re.compile(r"<[^>]*>|\s+")
 BY_A_PERSON = "bulk"
 """The kind of cause of what an administrator decided and hubsync carried out (G4)."""
+SET_STATUS = "set_status"
+"""What stands for a rule where `hubsync set-status` wrote."""
+UNDO = "undo"
+"""The kind of cause of what takes a run back."""
 NOT_STARTED = "NOT_STARTED"
 COMPLETED = "COMPLETED"
 
@@ -125,7 +129,7 @@ def ours_of(row: Write) -> OurWrite:
         effective_at=row.effective_at or row.cause_at or written,
         rule=row.rule,
         written_at=written,
-        restores=row.kind == "undo" and not is_clearing(row),
+        restores=is_restoring(row),
         by=PERSON if row.cause_kind == BY_A_PERSON else HUBSYNC,
         before=row.before or "",
     )

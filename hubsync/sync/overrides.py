@@ -18,12 +18,12 @@ from hubsync.portal.gateway import Gateway
 from hubsync.portal.writing import same_value
 from hubsync.store.store import Store
 from hubsync.store.values import Override, Settlement, Write
-from hubsync.sync.aftermath import override_of
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import BY_A_PERSON
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look
 from hubsync.sync.marks import tuned_at
+from hubsync.sync.mending import override_of
 from hubsync.sync.position import find, value
 from hubsync.sync.standing import author, moment
 

@@ -75,12 +75,17 @@ def is_clearing(row: Write) -> bool:
     return row.kind == "undo" and row.cause_key.endswith(CLEARS)
 
 
+def is_restoring(row: Write) -> bool:
+    """Whether the row put a former value back for good: not over what somebody had set unseen, which was put back."""
+    return row.kind == "undo" and not is_clearing(row) and row.state != "overridden"
+
+
 def standing(entries: Sequence[RawEntry], rows: Sequence[Write]) -> list[Entry]:
     """The history of a property, newest first, without what was undone and the undoing itself.
 
     `entries` are newest first, `rows` the contact's rows of the ledger for this property.
     """
-    restored = [r for r in rows if r.kind == "undo" and not is_clearing(r) and r.state in HAPPENED]
+    restored = [r for r in rows if is_restoring(r) and r.state in HAPPENED]
     kept: list[Entry] = []
     for index in range(len(entries) - 1, -1, -1):
         entry = Entry(entries[index], str(entries[index + 1]["timestamp"]) if index + 1 < len(entries) else "")

@@ -20,6 +20,7 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.words import did_you_mean
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
+from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.backlog import Categories
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import Book, Dresser, NoBook
@@ -27,6 +28,7 @@ from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.pacing import Pacer, refuse_frozen
+from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of
 from hubsync.sync.reconcile import Session, first_write
 from hubsync.sync.recovery import recover
@@ -201,8 +203,10 @@ def _write(
     portal, run, tally = session.portal.id, treated.run or 0, treated.tally
     state: RunState = "failed"
     pacer = Pacer(None, store, session.portal, session.portal_now())
+    pen = Pen(session.gateway, store, session.portal, lease, run, session.portal_now)
     try:
-        Writer(session.gateway, store, session.portal, lease, run, looker, tally, pacer).write_all(spool, advance)
+        Writer(pen, looker, tally, pacer).write_all(spool, advance)
+        Aftermath(pen, tally, looker).look(advance)
         state = "done"
     except KeyboardInterrupt as stop:
         state, written = "interrupted", tally.states().get("applied", 0)

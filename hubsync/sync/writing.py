@@ -16,16 +16,13 @@ from hubsync.errors import PortalPermanentError, RateLimited
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause, CreateTask, SetProperty, Superseded
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import NewTask, TaskOutcome, Update
 from hubsync.portal.values import Outcome as Written
-from hubsync.store.store import Store
 from hubsync.store.values import NewWrite, Settlement, WriteState
-from hubsync.sync.binding import BoundPortal
-from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_failed, remember_written
 from hubsync.sync.pacing import Pacer
+from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
 from hubsync.sync.proposals import OWN, is_told
 from hubsync.sync.recovery import known_app, settle_values
@@ -49,25 +46,11 @@ class _Row:
 class Writer:
     """Writes one run's plan. Used once."""
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        store: Store,
-        portal: BoundPortal,
-        lease: PortalLease,
-        run: int,
-        looker: Looker,
-        tally: Tally,
-        pacer: Pacer,
-    ) -> None:
-        self.pacer = pacer
-        self.gateway = gateway
-        self.store = store
-        self.portal = portal
-        self.lease = lease
-        self.run = run
+    def __init__(self, pen: Pen, looker: Looker, tally: Tally, pacer: Pacer) -> None:
+        self.pen = pen
         self.looker = looker
         self.tally = tally
+        self.pacer = pacer
         self._tasks: list[tuple[Look, CreateTask]] = []
         self._uncertain: dict[int, tuple[_Row, str]] = {}
 
@@ -82,7 +65,13 @@ class Writer:
     def _write(self, batch: Sequence[Planned]) -> None:
         looks = self.pacer.paced(self._still_wanted(batch))
         taken_back = withdraw(
-            self.gateway, self.store, self.lease, self.run, looks, self.portal.policy.digest, self.looker.now()
+            self.pen.gateway,
+            self.pen.store,
+            self.pen.lease,
+            self.pen.run,
+            looks,
+            self.pen.portal.policy.digest,
+            self.pen.now(),
         )
         self.tally.tasks += taken_back
         self.tally.withdrawn += sum(row["state"] == "withdrawn" for row in taken_back)
@@ -100,11 +89,11 @@ class Writer:
 
         One that waits for its task stays due until that is created.
         """
-        now = self.looker.now()
-        with self.lease.transaction():
+        now = self.pen.now()
+        with self.pen.lease.transaction():
             done = [k for k in looks if k.contact.id in landed and not k.decision.tasks]
-            remember_written(self.store, self.portal, done, now)
-            remember_failed(self.store, self.portal, [k for k in looks if k.contact.id not in landed], now)
+            remember_written(self.pen.store, self.pen.portal, done, now)
+            remember_failed(self.pen.store, self.pen.portal, [k for k in looks if k.contact.id not in landed], now)
 
     def _still_wanted(self, batch: Sequence[Planned]) -> list[Look]:
         """The batch as of now: contacts with changes are re-read, those that moved on are decided on anew."""
@@ -112,8 +101,8 @@ class Writer:
         looks = [p.look for p in batch if not p.look.decision.changes]
         if not changing:
             return looks
-        policy = self.portal.policy
-        read = self.gateway.read_contacts([p.look.contact.id for p in changing], policy.properties, policy.history)
+        policy = self.pen.portal.policy
+        read = self.pen.gateway.read_contacts([p.look.contact.id for p in changing], policy.properties, policy.history)
         moved, gone = [], []
         for planned in changing:
             fresh = read.found.get(planned.look.contact.id)
@@ -124,8 +113,8 @@ class Writer:
                 looks.append(planned.look)
             else:
                 moved.append(fresh)
-        with self.lease.transaction():
-            self.store.forget(self.portal.id, gone)
+        with self.pen.lease.transaction():
+            self.pen.store.forget(self.pen.portal.id, gone)
         return [*looks, *(self.looker.again(moved) if moved else ())]
 
     def _set(self, looks: Sequence[Look]) -> set[str]:
@@ -136,21 +125,21 @@ class Writer:
         for row in rows:
             by_contact.setdefault(row.contact, []).append(row)
         updates = [
-            Update(contact, self._properties(some), trace=f"{self.run}-{some[0].id}")
+            Update(contact, self._properties(some), trace=f"{self.pen.run}-{some[0].id}")
             for contact, some in by_contact.items()
         ]
         if updates:
-            with self.lease.transaction():
-                self.store.mark_sent(self.portal.id, [r.id for r in rows], self.looker.now())
-            outcomes = self.gateway.update_contacts(updates, self.portal.stage_values)
+            with self.pen.lease.transaction():
+                self.pen.store.mark_sent(self.pen.portal.id, [r.id for r in rows], self.pen.now())
+            outcomes = self.pen.gateway.update_contacts(updates, self.pen.portal.stage_values)
             self._settle(outcomes, by_contact, failed)
         return {look.contact.id for look in looks} - failed
 
     def _record(self, looks: Sequence[Look]) -> list[_Row]:
         wanted = [(look, change) for look in looks for change in look.decision.changes]
-        with self.lease.transaction():
-            planned = self.store.plan_writes(
-                self.portal.id, self.run, [self._new_write(look, change) for look, change in wanted]
+        with self.pen.lease.transaction():
+            planned = self.pen.store.plan_writes(
+                self.pen.portal.id, self.pen.run, [self._new_write(look, change) for look, change in wanted]
             )
         return [
             _Row(look.contact.id, change, entry.id)
@@ -169,7 +158,7 @@ class Writer:
             below=str(entries[0]["timestamp"]) if entries else "",
             effective_at=change.cause.at,
             facts={STATUS: look.contact.properties.get(STATUS), STAGE: look.contact.properties.get(STAGE)},
-            rules_digest=self.portal.policy.digest,
+            rules_digest=self.pen.portal.policy.digest,
             **_cause_columns(change.rule, change.playbook, change.cause),
         )
 
@@ -177,20 +166,20 @@ class Writer:
         """What goes into one contact's update: the changes, and a line for the record itself (G2)."""
         values = {row.change.property: row.change.new for row in rows}
         done = [row.change for row in rows if row.change.property not in OWN]
-        if done and LAST_ACTION in self.portal.definitions:
+        if done and LAST_ACTION in self.pen.portal.definitions:
             values[LAST_ACTION] = self._last_action(done)
         return values
 
     def _last_action(self, changes: Sequence[SetProperty]) -> str:
         change = min(changes, key=lambda c: (c.property != STATUS, c.property != STAGE))
-        policy = self.portal.policy
+        policy = self.pen.portal.policy
         terms = policy.statuses if change.property == STATUS else policy.stages
         label = terms.label(terms.key(change.new)) if change.property in {STATUS, STAGE} else change.property
         day = change.cause.at.astimezone(policy.zone)
         return f"{label}: {change.says} ({day.day} {day:%B %Y}, {change.playbook})"
 
     def _settle(self, outcomes: Iterable[Written], by_contact: dict[str, list[_Row]], failed: set[str]) -> None:
-        now = self.looker.now()
+        now = self.pen.now()
         results: list[Settlement] = []
         for outcome in outcomes:
             for row in by_contact[outcome.id]:
@@ -204,21 +193,21 @@ class Writer:
                 results.append(Settlement(row.id, state, now, answer=outcome.answer or None))
                 if is_told(row.change, state):
                     self.tally.changes.append(change_row(row.contact, row.change, state))
-        with self.lease.transaction():
-            self.store.settle(self.portal.id, results)
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, results)
 
     def _find_out(self) -> None:
         """Ask HubSpot what became of writes that no answer came to: history shows them or it doesn't."""
         if not self._uncertain:
             return
-        sent = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.id in self._uncertain]
-        app_id = known_app(self.store, self.portal.id)
+        sent = [w for w in self.pen.store.writes_of_run(self.pen.portal.id, self.pen.run) if w.id in self._uncertain]
+        app_id = known_app(self.pen.store, self.pen.portal.id)
         results = [
             replace(found, answer=None if found.state == "applied" else self._uncertain[found.id][1] or None)
-            for found in settle_values(self.gateway, sent, self.looker.now(), app_id)
+            for found in settle_values(self.pen.gateway, sent, self.pen.now(), app_id)
         ]
-        with self.lease.transaction():
-            self.store.settle(self.portal.id, results)
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, results)
         for result in results:
             row, _ = self._uncertain[result.id]
             if is_told(row.change, result.state):
@@ -234,13 +223,13 @@ class Writer:
                 after=s.value,
                 state="superseded",
                 note=f"superseded by {s.by}",
-                rules_digest=self.portal.policy.digest,
+                rules_digest=self.pen.portal.policy.digest,
                 **_cause_columns(s.rule, s.playbook, s.cause),
             )
             for look, s in lost
         ]
-        with self.lease.transaction():
-            self.store.plan_writes(self.portal.id, self.run, rows)
+        with self.pen.lease.transaction():
+            self.pen.store.plan_writes(self.pen.portal.id, self.pen.run, rows)
         self.tally.changes += [superseded_row(look.contact.id, s) for look, s in lost]
 
     def _create_tasks(self, *, everything: bool) -> None:
@@ -250,22 +239,22 @@ class Writer:
 
     def _create(self, waiting: Sequence[tuple[Look, CreateTask]]) -> None:
         batch = [(look.contact.id, task) for look, task in waiting]
-        refs = [reference(self.portal.id, contact, task) for contact, task in batch]
+        refs = [reference(self.pen.portal.id, contact, task) for contact, task in batch]
         tasks = [
             replace(task, body=f"{task.body} [hubsync {ref}]".strip())
             for (_, task), ref in zip(batch, refs, strict=True)
         ]
-        with self.lease.transaction():
-            planned = self.store.plan_writes(
-                self.portal.id,
-                self.run,
+        with self.pen.lease.transaction():
+            planned = self.pen.store.plan_writes(
+                self.pen.portal.id,
+                self.pen.run,
                 [
                     self._new_task(contact, task, ref)
                     for (contact, _), task, ref in zip(batch, tasks, refs, strict=True)
                 ],
             )
             fresh = [n for n, entry in enumerate(planned) if entry.fresh]
-            self.store.mark_sent(self.portal.id, [planned[n].id for n in fresh], self.looker.now())
+            self.pen.store.mark_sent(self.pen.portal.id, [planned[n].id for n in fresh], self.pen.now())
         outcomes = self._send_tasks(
             [planned[n].id for n in fresh],
             [
@@ -281,7 +270,7 @@ class Writer:
                 for n in fresh
             ],
         )
-        now = self.looker.now()
+        now = self.pen.now()
         states: dict[str, WriteState | None] = {"created": "applied", "refused": "refused", "uncertain": None}
         results = []
         for n, outcome in zip(fresh, outcomes, strict=True):
@@ -293,20 +282,21 @@ class Writer:
             self.tally.tasks.append(task_row(batch[n][0], tasks[n], state or "uncertain"))
         failed = {waiting[n][0].contact.id for n, o in zip(fresh, outcomes, strict=True) if o.state != "created"}
         looks = [look for look, _ in waiting]
-        with self.lease.transaction():
-            self.store.settle(self.portal.id, results)
-            remember_written(self.store, self.portal, [k for k in looks if k.contact.id not in failed], now)
-            remember_failed(self.store, self.portal, [k for k in looks if k.contact.id in failed], now)
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, results)
+            remember_written(self.pen.store, self.pen.portal, [k for k in looks if k.contact.id not in failed], now)
+            remember_failed(self.pen.store, self.pen.portal, [k for k in looks if k.contact.id in failed], now)
 
     def _send_tasks(self, rows: Sequence[int], new: Sequence[NewTask]) -> list[TaskOutcome]:
         """Create tasks. An error that rules out that anything was created is noted before it ends the run."""
         try:
-            return self.gateway.create_tasks(new)
+            return self.pen.gateway.create_tasks(new)
         except (PortalPermanentError, RateLimited) as error:
-            now = self.looker.now()
-            with self.lease.transaction():
-                self.store.settle(
-                    self.portal.id, [Settlement(id_, "not_applied", now, note=f"not created: {error}") for id_ in rows]
+            now = self.pen.now()
+            with self.pen.lease.transaction():
+                self.pen.store.settle(
+                    self.pen.portal.id,
+                    [Settlement(id_, "not_applied", now, note=f"not created: {error}") for id_ in rows],
                 )
             raise
 
@@ -325,7 +315,7 @@ class Writer:
                 **self.pacer.facts(contact, task),
             },
             effective_at=task.cause.at,
-            rules_digest=self.portal.policy.digest,
+            rules_digest=self.pen.portal.policy.digest,
             **_cause_columns(task.rule, task.playbook, task.cause),
         )
 
