@@ -29,6 +29,7 @@ from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
 from hubsync.sync.overrides import OverrideWatch
 from hubsync.sync.pacing import Pacer
+from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
 from hubsync.sync.proposals import Proposals, is_told
 from hubsync.sync.recovery import recover, uncertain_tasks
@@ -183,9 +184,10 @@ def _carry_out(
     advance: Advance,
 ) -> None:
     """Write the plan; look after it, and after runs that were cut short before they could (design 5)."""
-    after = Aftermath(session.gateway, store, session.portal, lease, run, looker, tally)
+    pen = Pen(session.gateway, store, session.portal, lease, run, session.portal_now)
+    after = Aftermath(pen, tally, looker)
     after.catch_up()
-    Writer(session.gateway, store, session.portal, lease, run, looker, tally, pacer).write_all(spool, advance)
+    Writer(pen, looker, tally, pacer).write_all(spool, advance)
     after.look(advance)
     pacer.close(lease, tally)
     recover(session.gateway, store, session.portal.id, session.portal_now(), fence=lease.transaction)
