@@ -147,7 +147,7 @@ def report_of(bench: Workbench, asked: Asked, bulk: Bulk, *, writes: bool, secon
     if bulk.already:
         facts.append(("As asked already", bulk.already))
     if bulk.overwrote:
-        facts.append(("Written over unseen", f"{bulk.overwrote} (set by people in that very moment; named below)"))
+        facts.append(("Written over unseen", f"{bulk.overwrote} (set in that very moment; named below)"))
     if asked.reason and not reason_option(bench.session, asked.reason):
         facts.append(("Reason", f"kept in the ledger; {REASON} has no option for it"))
     facts += [("Calls", bench.gateway.calls), ("Seconds", round(seconds, 1))]

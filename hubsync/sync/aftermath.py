@@ -27,8 +27,8 @@ ROUNDS = 3
 """What is put back is looked at in its turn; somebody who is quicker three times in a row keeps what hubsync wrote."""
 RUNS_BACK = 50
 SYNC = "sync"
-BY_RULES, ASKED_FOR = frozenset({SYNC, "backlog"}), frozenset({"set-status", "undo"})
-"""Kinds of runs that are looked after: what rules wrote, and what somebody asked for."""
+LOOKED_AFTER = frozenset({SYNC, "backlog", "set-status", "undo"})
+"""Kinds of runs that look after their writes, and after which a sync looks where they could not."""
 
 Advance = Callable[[int], None]
 
@@ -42,23 +42,18 @@ class Aftermath:
     def __init__(self, pen: Pen, tally: Tally, looker: Looker | None = None) -> None:
         self.pen = pen
         self.mender = Mender(pen, tally, looker)
-        self._rules = looker
         self._app = known_app(pen.store, pen.portal.id)
 
     def catch_up(self) -> None:
-        """Look after the runs that ended before their own look, back to the last one that had caught up itself.
-
-        With rules to ask, after every kind; else after those that wrote what was asked for.
-        """
-        kinds, caught_up = (ASKED_FOR, ASKED_FOR | {SYNC}) if self._rules is None else (BY_RULES | ASKED_FOR, {SYNC})
+        """Look after the runs that ended before their own look, back to the last sync that was completed."""
         rows: list[Write] = []
         for run in self.pen.store.runs(self.pen.portal.id, RUNS_BACK):
-            if run.id == self.pen.run:
+            if run.id == self.pen.run or run.kind not in LOOKED_AFTER:
                 continue
-            if run.state == "done" and run.kind in caught_up:
-                break
-            if run.state != "done" and run.kind in kinds:
+            if run.state != "done":
                 rows += self.pen.store.writes_of_run(self.pen.portal.id, run.id)
+            elif run.kind == SYNC:
+                break
         self._round(rows)
 
     def look(self, advance: Advance = lambda _n: None) -> None:

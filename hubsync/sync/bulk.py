@@ -11,38 +11,36 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from hubsync.policy.contact import Contact, RawEntry
-from hubsync.policy.timeline import INTEGRATION, PERSON, writer
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.values import Outcome, Update
 from hubsync.store.store import Store
-from hubsync.store.values import NewWrite, RunState, Settlement, Write, WriteState
-from hubsync.sync.binding import BoundPortal
-from hubsync.sync.book import BY_A_PERSON
+from hubsync.store.values import NewWrite, RunState, Settlement, WriteState
+from hubsync.sync.aftermath import Aftermath
+from hubsync.sync.book import BY_A_PERSON, SET_STATUS
 from hubsync.sync.bulk_pick import Asked, Dropped, Picked, Picker, Setting, batches
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.pacing import refuse_frozen
-from hubsync.sync.plan import Row
+from hubsync.sync.pen import Pen
+from hubsync.sync.plan import Row, Tally
 from hubsync.sync.reconcile import Session
-from hubsync.sync.recovery import recover, settle_values
+from hubsync.sync.recovery import known_app, recover, settle_values
 from hubsync.sync.spool import Spool
-from hubsync.sync.standing import author, moment
 from hubsync.sync.writing import BATCH, LAST_ACTION
 
-RULE, PLAYBOOK = "set_status", "G4"
+RULE, PLAYBOOK = SET_STATUS, "G4"
 KIND = "set-status"
 """The kind of the run."""
-LOOKED_AT_ONCE = 500
 GOOD_STATES = frozenset({"planned", "applied"})
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class BulkChange:
-    """One property of one contact: planned, applied, not_applied, refused, uncertain, skipped or held.
+    """One property of one contact: planned, applied, not_applied, refused, uncertain, skipped, held or overridden.
 
-    `warning` says what doesn't fit with the new status, or why it was not written.
+    overridden: a person had set another value at that moment, which was put back. `warning` says what doesn't fit with
+    the new status, or why it was not written.
     """
 
     contact: str
@@ -71,7 +69,7 @@ class Bulk:
     in_scope: int = 0
     already: int = 0
     overwrote: int = 0
-    """Values of people that were written over unseen, between the last read and the write; each is named."""
+    """Values written over unseen, between the last read and the write, that were not put back; each is named."""
     changes: list[BulkChange] = field(default_factory=list)
 
     @property
@@ -128,7 +126,8 @@ def write_bulk(
         bulk.run = store.start_run(portal.id, KIND, _args(asked), portal.policy.digest, started, epoch=lease.epoch)
         state: RunState = "failed"
         try:
-            _Writer(session, store, lease, picker, bulk, started).write_all(spool)
+            pen = Pen(session.gateway, store, portal, lease, bulk.run, session.portal_now)
+            _Writer(pen, picker, bulk, started).write_all(spool)
             state = "done"
         except KeyboardInterrupt as stop:
             state = "interrupted"
@@ -203,16 +202,10 @@ class _Row:
 class _Writer:
     """Writes one bulk change. Used once."""
 
-    def __init__(
-        self, session: Session, store: Store, lease: PortalLease, picker: Picker, bulk: Bulk, started: datetime
-    ) -> None:
-        self.session = session
-        self.portal = session.portal
-        self.store = store
-        self.lease = lease
+    def __init__(self, pen: Pen, picker: Picker, bulk: Bulk, started: datetime) -> None:
+        self.pen = pen
         self.picker = picker
         self.bulk = bulk
-        self.run = bulk.run or 0
         self.started = started
         self._uncertain: list[_Row] = []
 
@@ -235,23 +228,25 @@ class _Writer:
             return
         rows = self._record(picked)
         updates = [
-            Update(some[0].picked.contact.id, self._values(some), trace=f"{self.run}-{some[0].id}")
+            Update(some[0].picked.contact.id, self._values(some), trace=f"{self.pen.run}-{some[0].id}")
             for some in rows.values()
         ]
-        with self.lease.transaction():
+        with self.pen.lease.transaction():
             sent = [row.id for some in rows.values() for row in some]
-            self.store.mark_sent(self.portal.id, sent, self.session.portal_now())
+            self.pen.store.mark_sent(self.pen.portal.id, sent, self.pen.now())
         results: list[Settlement] = []
-        for outcome in self.session.gateway.update_contacts(updates):
+        for outcome in self.pen.gateway.update_contacts(updates):
             results += self._settled(outcome, rows[outcome.id])
-        with self.lease.transaction():
-            self.store.settle(self.portal.id, results)
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, results)
 
     def _record(self, picked: Sequence[Picked]) -> dict[str, list[_Row]]:
         """Rows in the ledger, by contact; the key holds the run's number, so that none is held by another run."""
         wanted = [(one, setting) for one in picked for setting in one.settings]
-        with self.lease.transaction():
-            planned = self.store.plan_writes(self.portal.id, self.run, [self._new_write(o, s) for o, s in wanted])
+        with self.pen.lease.transaction():
+            planned = self.pen.store.plan_writes(
+                self.pen.portal.id, self.pen.run, [self._new_write(o, s) for o, s in wanted]
+            )
         rows: dict[str, list[_Row]] = {}
         for (one, setting), entry in zip(wanted, planned, strict=True):
             rows.setdefault(one.contact.id, []).append(_Row(one, setting, entry.id))
@@ -266,7 +261,7 @@ class _Writer:
             kind="set",
             rule=RULE,
             playbook=PLAYBOOK,
-            cause_key=f"{BY_A_PERSON}:{self.run}",
+            cause_key=f"{BY_A_PERSON}:{self.pen.run}",
             cause_kind=BY_A_PERSON,
             cause_at=self.started,
             target=setting.property,
@@ -274,20 +269,22 @@ class _Writer:
             after=setting.new or None,
             below=str(entries[0]["timestamp"]) if entries else "",
             facts=facts | ({"reason": picked.reason} if picked.reason else {}),
-            rules_digest=self.portal.policy.digest,
+            rules_digest=self.pen.portal.policy.digest,
             note=picked.reason or None,
         )
 
     def _values(self, rows: Sequence[_Row]) -> dict[str, str]:
         """What goes into one contact's update: the changes, and a line for the record itself (G2)."""
         values = {row.setting.property: row.setting.new for row in rows}
-        if LAST_ACTION in self.portal.definitions:
+        if LAST_ACTION in self.pen.portal.definitions:
             values[LAST_ACTION] = self._last_action(values[STATUS], rows[0].picked.reason)
         return values
 
     def _last_action(self, value: str, reason: str) -> str:
-        policy = self.portal.policy
-        label = next((o.label for o in self.portal.definitions[STATUS].options if o.value == value), value or "None")
+        policy = self.pen.portal.policy
+        label = next(
+            (o.label for o in self.pen.portal.definitions[STATUS].options if o.value == value), value or "None"
+        )
         day = self.started.astimezone(policy.zone)
         why = f" because of {reason}" if reason else ""
         return f"{label}: set for many contacts at once{why} ({day.day} {day:%B %Y}, {PLAYBOOK})"
@@ -305,7 +302,7 @@ class _Writer:
                 state = outcome.state
         for row in rows:
             self._tell(row, state, "" if state == "applied" else outcome.answer)
-        now = self.session.portal_now()
+        now = self.pen.now()
         return [Settlement(row.id, state, now, answer=outcome.answer or None) for row in rows]
 
     def _find_out(self) -> None:
@@ -313,53 +310,31 @@ class _Writer:
         rows = {row.id: row for row in self._uncertain}
         if not rows:
             return
-        sent = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.id in rows]
-        results = list(settle_values(self.session.gateway, sent, self.session.portal_now()))
-        with self.lease.transaction():
-            self.store.settle(self.portal.id, results)
+        sent = [w for w in self.pen.store.writes_of_run(self.pen.portal.id, self.pen.run) if w.id in rows]
+        results = list(
+            settle_values(self.pen.gateway, sent, self.pen.now(), known_app(self.pen.store, self.pen.portal.id))
+        )
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, results)
         for result in results:
             applied = result.state == "applied"
             self._tell(rows[result.id], result.state, "" if applied else "HubSpot gave no answer, and shows no change")
 
     def _look_after(self) -> None:
-        """Name what people wrote in the instant between the last read and the write: ⌈contacts/50⌉ calls."""
-        rows = [w for w in self.store.writes_of_run(self.portal.id, self.run) if w.state == "applied"]
-        names = sorted({w.target for w in rows})
-        over: dict[tuple[str, str], str] = {}
-        for start in range(0, len(rows), LOOKED_AT_ONCE):
-            part = rows[start : start + LOOKED_AT_ONCE]
-            found = self.session.gateway.read_contacts({w.contact for w in part}, names, names).found
-            for row in part:
-                contact = found.get(row.contact)
-                entry = written_over(row, contact, self.portal) if contact is not None else None
-                if entry is not None:
-                    who = f"{author(entry, self.portal)} {moment(entry, self.portal)}"
-                    over[row.contact, row.target] = (
-                        f'"{entry.get("value") or ""}", set by {who}, was written over unseen'
-                    )
-        self.bulk.overwrote = len(over)
-        self.bulk.changes = [
-            replace(c, warning=f"{over[c.contact, c.setting.property]}. {c.warning}".strip())
-            if (c.contact, c.setting.property) in over
-            else c
-            for c in self.bulk.changes
-        ]
+        """What was written in the instant between the last read and the write: a person's is put back, all is named."""
+        tally = Tally()
+        Aftermath(self.pen, tally).look()
+        told = {(f["contact"], f["property"]): str(f["message"]) for f in tally.findings}
+        rows = self.pen.store.writes_of_run(self.pen.portal.id, self.pen.run)
+        back = {(w.contact, w.target): w.note or "" for w in rows if w.kind == "set" and w.state == "overridden"}
+        self.bulk.overwrote = len(told)
+        for number, change in enumerate(self.bulk.changes):
+            key = (change.contact, change.setting.property)
+            happened = told.get(key) or back.get(key)
+            if happened and change.state == "applied":
+                state = "overridden" if key in back else change.state
+                self.bulk.changes[number] = replace(change, state=state, warning=f"{happened} {change.warning}".strip())
 
     def _tell(self, row: _Row, state: str, why: str) -> None:
         told = why or row.picked.warning
         self.bulk.changes.append(BulkChange(row.picked.contact.id, row.setting, state, told))
-
-
-def written_over(row: Write, contact: Contact, portal: BoundPortal) -> RawEntry | None:
-    """A person's entry that lies between ours and the one it was to lie above. Positions decide, not clocks."""
-    beneath: list[RawEntry] = []
-    for entry in (contact.history or {}).get(row.target, ()):
-        if str(entry["timestamp"]) == row.below:
-            break
-        beneath.append(entry)
-    ours = next((n for n, e in enumerate(beneath) if _may_be_ours(e, row, portal)), len(beneath))
-    return next((e for e in beneath[ours + 1 :] if writer(e, portal.policy.writers) == PERSON), None)
-
-
-def _may_be_ours(entry: RawEntry, row: Write, portal: BoundPortal) -> bool:
-    return (entry.get("value") or "") == (row.after or "") and writer(entry, portal.policy.writers) == INTEGRATION

@@ -10,8 +10,10 @@ import pytest
 from hubsync.portal.values import Outcome, Update
 from hubsync.sandbox import acts
 from hubsync.sync.bulk import write_bulk
+from hubsync.sync.reconcile import Session
 from tests.sync.bulk_desk import asked, listed, rows, told, write
-from tests.sync.desk import GENEROUS, STATUS, Desk
+from tests.sync.desk import GENEROUS, STATUS, Desk, acted
+from tests.sync.undoing import undo
 
 
 def between_plan_and_write(desk: Desk, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -49,44 +51,112 @@ def test_a_persons_change_under_an_automations_one_is_seen_too(desk: Desk, monke
     assert told(write(desk, listed(desk, ["id", contact], "nurture"))) == {contact: ("NEW", "NURTURE", "skipped")}
 
 
-def test_what_a_person_writes_between_the_last_read_and_the_write_is_named(
+def around_the_write(
+    desk: Desk,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+) -> None:
+    """`before` and `after` happen right before and right after the next call that writes, a minute each."""
+    update = session.gateway.update_contacts
+    coming = [(before, after)]
+
+    def write_among_others(updates: Sequence[Update]) -> list[Outcome]:
+        first, then = coming.pop(0) if coming else (lambda: None, lambda: None)
+        desk.later(minutes=1)
+        first()
+        desk.later(minutes=1)
+        outcomes = update(updates)
+        desk.later(minutes=1)
+        then()
+        return outcomes
+
+    monkeypatch.setattr(session.gateway, "update_contacts", write_among_others)
+
+
+def values(desk: Desk, contact: str) -> list[str]:
+    """The history of a contact's Lead status, oldest first."""
+    return [e.value for e in desk.portal.get("contacts", contact).entries(STATUS)]
+
+
+def overrides(desk: Desk) -> list[tuple[str, str, str | None, str | None]]:
+    """(contact, rule, ours, theirs) of each logged override."""
+    return [(o.contact, o.rule, o.before, o.after) for o in desk.store.overrides(desk.portal.portal_id)]
+
+
+def test_what_a_person_writes_between_the_last_read_and_the_write_is_put_back_and_logged(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contact, other = desk.lead("NEW"), desk.lead("NEW")
     wanted, session = asked(desk, "nurture", "lead_status is new"), desk.session()
-    update = session.gateway.update_contacts
-
-    def after_a_person(updates: Sequence[Update]) -> list[Outcome]:
-        desk.later(minutes=1)
-        desk.sets(contact, STATUS, "CONNECTED")
-        desk.later(seconds=1)
-        return update(updates)
-
-    monkeypatch.setattr(session.gateway, "update_contacts", after_a_person)
+    around_the_write(desk, session, monkeypatch, before=lambda: desk.sets(contact, STATUS, "CONNECTED"))
     bulk = write_bulk(session, desk.store, wanted, GENEROUS)
-    assert {c.contact: c.warning for c in bulk.changes} == {
-        contact: '"CONNECTED", set by Rita Rep on 2 March 2026 10:01, was written over unseen.',
-        other: "",
+    assert values(desk, contact) == ["NEW", "CONNECTED", "NURTURE", "CONNECTED"]
+    assert {c.contact: (c.state, c.warning) for c in bulk.changes} == {
+        contact: ("overridden", "Rita Rep had just set another value: put back"),
+        other: ("applied", ""),
     }
+    assert [(w.kind, w.state) for w in rows(desk, contact)] == [("set", "overridden"), ("undo", "applied")]
+    assert overrides(desk) == [(contact, "set_status", "NURTURE", "CONNECTED")]
     assert not bulk.whole
+    desk.later(days=1)
+    assert acted(desk.sync()) == []
 
 
-def test_what_a_person_writes_after_the_write_stays_and_is_nothing_unseen(
+def test_undo_of_a_bulk_change_leaves_what_was_put_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    contact, other = desk.lead("NEW"), desk.lead("NEW")
+    wanted, session = asked(desk, "nurture", "lead_status is new"), desk.session()
+    around_the_write(desk, session, monkeypatch, before=lambda: desk.sets(contact, STATUS, "CONNECTED"))
+    run = write_bulk(session, desk.store, wanted, GENEROUS).run
+    undone = undo(desk, run)
+    assert [(c.write.contact, c.state) for c in undone.changes] == [(other, "applied")]
+    assert (desk.status(contact), desk.status(other)) == ("CONNECTED", "NEW")
+
+
+def test_an_automations_value_written_over_unseen_stays_overwritten_and_is_named(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contact = desk.lead("NEW")
     wanted, session = asked(desk, "nurture", "lead_status is new"), desk.session()
-    update = session.gateway.update_contacts
+    sets = lambda: acts.workflow_sets(desk.portal, contact, STATUS, "CONNECTED")  # noqa: E731
+    around_the_write(desk, session, monkeypatch, before=sets)
+    bulk = write_bulk(session, desk.store, wanted, GENEROUS)
+    assert values(desk, contact) == ["NEW", "CONNECTED", "NURTURE"]
+    [change] = bulk.changes
+    assert change.state == "applied"
+    assert 'set hs_lead_status to "CONNECTED" on 2 March 2026' in change.warning
+    assert change.warning.endswith('wrote "NURTURE" over it unseen; what was asked for stays.')
+    assert (bulk.overwrote, bulk.whole, overrides(desk)) == (1, False, [])
 
-    def before_a_person(updates: Sequence[Update]) -> list[Outcome]:
-        outcomes = update(updates)
-        desk.later(minutes=1)
-        desk.sets(contact, STATUS, "CONNECTED")
-        return outcomes
 
-    monkeypatch.setattr(session.gateway, "update_contacts", before_a_person)
+def test_what_a_person_writes_after_the_write_stays_and_is_logged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    contact = desk.lead("NEW")
+    wanted, session = asked(desk, "nurture", "lead_status is new"), desk.session()
+    around_the_write(desk, session, monkeypatch, after=lambda: desk.sets(contact, STATUS, "CONNECTED"))
     bulk = write_bulk(session, desk.store, wanted, GENEROUS)
     assert (bulk.overwrote, bulk.whole, desk.status(contact)) == (0, True, "CONNECTED")
+    assert overrides(desk) == [(contact, "set_status", "NURTURE", "CONNECTED")]
+
+
+def test_a_bulk_change_killed_before_its_look_is_looked_after_by_the_next_sync(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = desk.lead("NEW")
+    wanted, session = asked(desk, "nurture", "lead_status is new"), desk.session()
+
+    def killed() -> None:
+        raise Killed
+
+    around_the_write(desk, session, monkeypatch, lambda: desk.sets(contact, STATUS, "CONNECTED"), killed)
+    with pytest.raises(Killed):
+        write_bulk(session, desk.store, wanted, GENEROUS)
+    monkeypatch.undo()
+    assert desk.status(contact) == "NURTURE"
+    desk.later(hours=1)
+    desk.sync()
+    assert desk.status(contact) == "CONNECTED"
+    assert overrides(desk) == [(contact, "set_status", "NURTURE", "CONNECTED")]
 
 
 def test_what_an_automation_writes_after_the_plan_is_decided_on_anew(
