@@ -165,6 +165,10 @@ class Gateway:
         """How many records have a value of a property (None: any value), by the search index. One search."""
         return searching.count_having(self._asker, name, value, kind)
 
+    def newest_having(self, name: str, limit: int) -> list[str]:
+        """Ids of up to `limit` (at most 200) contacts with any value of a property, last changed first. One search."""
+        return searching.newest_having(self._asker, name, limit)
+
     def all_contacts(self, properties: Sequence[str], history: Sequence[str] = ()) -> Iterator[list[Contact]]:
         """Every contact once, page by page, in no order: ⌈N/100⌉ calls (⌈N/50⌉ with history) and a few.
 

@@ -42,6 +42,17 @@ def count_having(asker: Asker, name: str, value: str | None = None, kind: str = 
     return _search(asker, kind, filters, limit=1, decode=decoding.total)
 
 
+def newest_having(asker: Asker, name: str, limit: int) -> list[str]:
+    """Ids of up to `limit` (at most 200) contacts with any value of a property, the one changed last first."""
+    filters = [{"propertyName": name, "operator": "HAS_PROPERTY"}]
+
+    def decode(answer: Answer) -> list[str]:
+        return [decoding.identifier(item.get("id")) for item in decoding.results(answer)]
+
+    newest_first = (MODIFIED["contacts"], "DESCENDING")
+    return _search(asker, "contacts", filters, limit=limit, sort=newest_first, decode=decode)
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """How many contacts the index has, and the highest id among them (0 without any)."""

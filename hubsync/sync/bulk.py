@@ -20,6 +20,7 @@ from hubsync.sync.book import BY_A_PERSON, SET_STATUS
 from hubsync.sync.bulk_pick import Asked, Dropped, Picked, Picker, Setting, batches
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
+from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.pacing import refuse_frozen
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Row, Tally
@@ -106,7 +107,8 @@ def write_bulk(
     """Plan, pass the guard, write. Nothing to do makes no run.
 
     Raises SettingsError as `plan_bulk`, UnsafePlan before the first write where too much would change, StoreError where
-    another run is writing to the portal. A KeyboardInterrupt passes through with a text that says how far it came.
+    another run is writing to the portal, or another hubsync did. A KeyboardInterrupt passes through with a text that
+    says how far it came.
     """
     portal = session.portal
     with PortalLease(store, portal.id, f"hubsync {KIND} --write") as lease, Spool[Picked]() as spool:
@@ -114,6 +116,7 @@ def write_bulk(
         refuse_frozen(session.pace, started)
         store.close_dead_runs(portal.id, started)
         recover(session.gateway, store, portal.id, started, fence=lease.transaction)
+        admit_alone(session.gateway, store, portal, session.app_id, started, lease.transaction)
         bulk = Bulk()
         picker = Picker(session, asked)
         for picked in _changing(picker, bulk, advance):

@@ -18,7 +18,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
 from hubsync.sync import marks, overrides
-from hubsync.sync.adopting import Adopted, Neighbourhood, admit
+from hubsync.sync.adopting import Adopted, Neighbourhood
 from hubsync.sync.adopting import adopt as take_over
 from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.binding import BoundPortal
@@ -27,6 +27,7 @@ from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Looker
 from hubsync.sync.mirroring import remember
+from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.overrides import OverrideWatch
 from hubsync.sync.pacing import Pacer
 from hubsync.sync.pen import Pen
@@ -129,9 +130,11 @@ def write(
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
         session, notices = _as_known(session, store)
-        app_id = admit(session.gateway, store, session.portal, session.app_id, started, adopt=adopt)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
+        app_id = admit_alone(
+            session.gateway, store, session.portal, session.app_id, started, lease.transaction, adopt=adopt
+        )
         first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)

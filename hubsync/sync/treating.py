@@ -27,6 +27,7 @@ from hubsync.sync.book import Book, Dresser, NoBook
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
+from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.pacing import Pacer, refuse_frozen
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, plan_of
@@ -166,7 +167,7 @@ def write_treatment(
     """Treat as many contacts of a category as this hour has room for. Nothing to do makes no run.
 
     Raises UnsafePlan before the first write where it would change too much or writes are frozen, StoreError where
-    another run is writing to the portal.
+    another run is writing to the portal, or another hubsync did.
     """
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync backlog --treat --write") as lease, Spool[Planned]() as spool:
@@ -174,6 +175,7 @@ def write_treatment(
         refuse_frozen(session.pace, now)
         store.close_dead_runs(portal, now)
         recover(session.gateway, store, portal, now, fence=lease.transaction)
+        admit_alone(session.gateway, store, session.portal, session.app_id, now, lease.transaction)
         treated = Treated(treatment)
         room, treated.again = _room(store, portal, now)
         looker = _looker(session, store, categories, treatment, Book(store, portal, session.gateway, now=now), now)

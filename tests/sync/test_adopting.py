@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,22 @@ def test_a_second_hubsync_is_found_by_its_entries_and_refused(desk: Desk, lost: 
     with pytest.raises(StoreError, match=rf"app {desk.portal.app_id}.*of contact {second}.*a second hubsync"):
         desk.sync()
     assert desk.status(second) == "QUALIFIED"
+    assert [r.state for r in desk.store.runs(desk.portal.portal_id)] == ["done"], "refused before a run began"
+
+
+def test_without_the_signature_a_second_hubsync_is_found_where_histories_are_read_anyway(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(own_properties=False)
+    contact = desk.lead("QUALIFIED", "lead", at=ago(hours=1))
+    desk.sync()
+    desk.sync()
+    desk.later(hours=1)
+    desk.portal.update("contacts", contact, {STATUS: "CONNECTED"})
+    acts.create_deal(desk.portal, contact, owner=desk.rep)
+    desk.later(hours=1)
+    with pytest.raises(StoreError, match=rf"app {desk.portal.app_id}.*of contact {contact}.*a second hubsync"):
+        desk.sync()
     assert desk.store.runs(desk.portal.portal_id, 1)[0].state == "failed"
 
 
