@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hubsync.sandbox.journal import Linked
 from hubsync.sandbox.object_properties import ASSOCIATION_TYPES, ENGAGEMENTS, PRIMARY_TYPES
-from hubsync.sandbox.records import Record
+from hubsync.sandbox.records import Record, Source
 
 if TYPE_CHECKING:
     from hubsync.sandbox.state import Portal
@@ -25,7 +26,15 @@ class Links:
         self.labels[to_kind, kind, type_id] = label
 
     def add(
-        self, kind: str, record_id: str, to_kind: str, to_id: str, *, type_id: int | None = None, at: int | None = None
+        self,
+        kind: str,
+        record_id: str,
+        to_kind: str,
+        to_id: str,
+        *,
+        type_id: int | None = None,
+        at: int | None = None,
+        source: Source | None = None,
     ) -> None:
         """Associate two records. Raises KeyError where one is missing or the kinds can't be associated."""
         portal = self._portal
@@ -42,18 +51,20 @@ class Links:
                 there.add(PRIMARY_TYPES[kind, to_kind])
                 back.add(PRIMARY_TYPES[to_kind, kind])
             new = other.id not in one.linked(to_kind)
-            self._put(one, other, tuple(sorted(there)))
-            self._put(other, one, tuple(sorted(back)))
-            self._follow(one, other, portal.now_ms() if at is None else at, new=new)
+            moment = portal.now_ms() if at is None else at
+            for this, that, types in ((one, other, there), (other, one, back)):
+                self._tell(this, that, self._put(this, that, tuple(sorted(types))), moment, source)
+            self._follow(one, other, moment, new=new)
 
-    def remove(self, kind: str, record_id: str, to_kind: str, to_id: str) -> None:
+    def remove(self, kind: str, record_id: str, to_kind: str, to_id: str, *, source: Source | None = None) -> None:
         """Take an association away on both sides; nothing happens where there is none."""
         portal = self._portal
         with portal.lock:
             one, other = portal.get(kind, record_id), portal.get(to_kind, to_id)
-            one.linked(to_kind).pop(other.id, None)
-            other.linked(kind).pop(one.id, None)
-            self._follow(one, other, portal.now_ms(), new=False)
+            moment = portal.now_ms()
+            for this, that in ((one, other), (other, one)):
+                self._tell(this, that, this.linked(that.kind).pop(that.id, ()), moment, source, removed=True)
+            self._follow(one, other, moment, new=False)
 
     def cut(self, record: Record) -> None:
         """Take away every association of a record that is about to go."""
@@ -85,11 +96,30 @@ class Links:
         ]
         return sorted(found)
 
-    def _put(self, one: Record, other: Record, types: tuple[int, ...]) -> None:
+    def _put(self, one: Record, other: Record, types: tuple[int, ...]) -> tuple[int, ...]:
+        """Add association types of one direction; answers those that are new."""
         if one.links is None:
             one.links = {}
         held = one.links.setdefault(other.kind, {})
-        held[other.id] = tuple(dict.fromkeys((*held.get(other.id, ()), *types)))
+        before = held.get(other.id, ())
+        held[other.id] = tuple(dict.fromkeys((*before, *types)))
+        return tuple(each for each in types if each not in before)
+
+    def _tell(
+        self,
+        one: Record,
+        other: Record,
+        types: tuple[int, ...],
+        at: int,
+        source: Source | None,
+        *,
+        removed: bool = False,
+    ) -> None:
+        portal = self._portal
+        if portal.journal.listeners:
+            by = source or portal.app_source
+            for type_id in types:
+                portal.journal.tell(Linked(one.kind, one.id, other.kind, other.id, type_id, removed, by, at))
 
     def _follow(self, one: Record, other: Record, at: int, *, new: bool) -> None:
         portal = self._portal

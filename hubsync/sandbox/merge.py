@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hubsync.sandbox import lifecycle
-from hubsync.sandbox.journal import Write
+from hubsync.sandbox.journal import Merged, Write
 from hubsync.sandbox.records import Record, Source
 from hubsync.sandbox.rollups import DERIVED
 
@@ -17,17 +17,25 @@ _OWN = frozenset((*DERIVED, "email", "hs_merged_object_ids", "hs_calculated_merg
 
 
 def merge_contacts(
-    portal: Portal, primary: str, other: str, *, at: datetime | int | None = None, new_id: bool = False
+    portal: Portal,
+    primary: str,
+    other: str,
+    *,
+    by: Source | None = None,
+    at: datetime | int | None = None,
+    new_id: bool = False,
 ) -> str:
     """Merge `other` into `primary`; answer the survivor's id. With `new_id` both old ids become aliases.
 
-    The later of the two lifecycle stages is kept. Raises KeyError, or ValueError for a contact with itself.
+    `by` says who did it (default: the app). The later of the two lifecycle stages is kept.
+    Raises KeyError, or ValueError for a contact with itself.
     """
     with portal.lock:
         moment = at if isinstance(at, int) else portal.moment(at)
         one, two = portal.get("contacts", primary), portal.get("contacts", other)
         if one is two:
             raise ValueError("a contact can't be merged with itself")
+        kept = one.id
         if new_id:
             one = _renamed(portal, one)
         source = Source("MERGE_OBJECTS", two.id, "Merged contacts")
@@ -38,7 +46,7 @@ def merge_contacts(
         }
         portal.touch(one, moment)
         _take_over(portal, two, one)
-        portal.update("contacts", one.id, wanted, source=source, at=max(moment, one.updated))
+        moved = portal.update("contacts", one.id, wanted, source=source, at=max(moment, one.updated))
         merged = [each for each in one.values.get("hs_merged_object_ids", "").split(";") if each]
         renamed = [primary] if new_id else []
         one.store("hs_merged_object_ids", ";".join([*merged, *renamed, two.id]))
@@ -46,6 +54,7 @@ def merge_contacts(
         one.store("hs_calculated_merged_vids", ";".join([*vids, f"{two.id}:{moment}"]))
         portal.refresh(one, one.updated)
         portal.journal.write(Write("contacts", one.id, "", two.id, "merged", source, moment))
+        portal.journal.tell(Merged(kept, two.id, one.id, len(moved), by or portal.app_source, moment))
         return one.id
 
 

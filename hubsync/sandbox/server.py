@@ -23,6 +23,7 @@ from hubsync.sandbox.http.faults import Fault
 from hubsync.sandbox.http.limits import ALL_SCOPES, Consumer, Limits, Window
 from hubsync.sandbox.http.service import Service
 from hubsync.sandbox.state import Portal
+from hubsync.sandbox.webhooks import AppSender, Webhooks
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -56,6 +57,7 @@ class Sandbox:
         self.service = Service(self.portal, {self.token: first}, limits, latency=latency, sleep=sleep)
         for fault in faults:
             self.service.faults.add(fault)
+        self.webhooks = Webhooks(self.portal, self.client_secret)
         self._port = port
         self._server: _Server | None = None
 
@@ -91,6 +93,22 @@ class Sandbox:
         self.token = fresh
         return fresh
 
+    def rotate_secret(self) -> str:
+        """A new client secret: it signs every webhook from now on."""
+        self.client_secret = self.webhooks.secret = f"{self.client_secret}-r"
+        return self.client_secret
+
+    def subscribe(self, url: str, **how: Any) -> AppSender:
+        """Send the app's webhooks to `url` until the sandbox stops; `how` as `AppSender` takes it."""
+        return self.webhooks.subscribe(url, **how)
+
+    def drain(self, timeout: float = 10.0, *, hurry: bool = False) -> bool:
+        """Wait until every webhook was delivered or given up; False after `timeout` seconds.
+
+        With `hurry` those held back, or waiting for a retry, go out at once.
+        """
+        return self.webhooks.drain(timeout, hurry=hurry)
+
     def start(self) -> Sandbox:
         """Listen. Raises OSError where the port is taken."""
         server = _Server(("127.0.0.1", self._port), _handler(self.service))
@@ -99,7 +117,8 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop listening and close every connection."""
+        """Stop the webhooks, stop listening and close every connection."""
+        self.webhooks.stop()
         if self._server is not None:
             self._server.stop()
             self._server = None

@@ -179,7 +179,7 @@ class Portal:
                 fill_addresses(record)
             self._follow(record, stored.keys(), moment)
             for to_kind, to_id in to:
-                self.links.add(kind, record.id, to_kind, to_id, at=moment)
+                self.links.add(kind, record.id, to_kind, to_id, at=moment, source=record.source)
             return record.id
 
     def update(
@@ -215,7 +215,7 @@ class Portal:
             self.journal.write(Write(kind, record.id, "", "", "deleted", source or self.app_source, moment))
             self._refresh_around(record, moment)
 
-    def restore(self, kind: str, record_id: str, *, at: datetime | None = None) -> None:
+    def restore(self, kind: str, record_id: str, *, source: Source | None = None, at: datetime | None = None) -> None:
         """Bring a deleted record back. Raises KeyError, EmailTakenError."""
         with self.lock:
             record = self.get(kind, record_id, archived=True)
@@ -227,10 +227,10 @@ class Portal:
             self._remember(record, moment)
             record.archived_at = None
             record.updated = max(record.updated, moment)
-            self.journal.write(Write(kind, record.id, "", "", "restored", self.app_source, moment))
+            self.journal.write(Write(kind, record.id, "", "", "restored", source or self.app_source, moment))
             self._refresh_around(record, moment)
 
-    def purge(self, kind: str, record_id: str, *, at: datetime | None = None) -> None:
+    def purge(self, kind: str, record_id: str, *, source: Source | None = None, at: datetime | None = None) -> None:
         """Delete for privacy: the record is gone for good, archived reads included. Raises KeyError."""
         with self.lock:
             record = self.tables[kind].records[self.survivor(record_id) if kind == "contacts" else record_id]
@@ -239,7 +239,7 @@ class Portal:
                 del self.emails[record.values["email"].lower()]
             self.links.cut(record)
             self.tables[kind].remove(record.id)
-            self.journal.write(Write(kind, record.id, "", "", "purged", self.app_source, moment))
+            self.journal.write(Write(kind, record.id, "", "", "purged", source or self.app_source, moment))
             self._refresh_around(record, moment)
 
     def touch(self, record: Record, at: int) -> None:
@@ -256,6 +256,9 @@ class Portal:
         if changed := {name: value for name, value in derived.items() if contact.values.get(name, "") != value}:
             self.touch(contact, at)
             for name, value in changed.items():
+                if self.journal.listeners:
+                    before = contact.values.get(name, "")
+                    self.journal.tell(Write(contact.kind, contact.id, name, before, value, CALCULATED, at))
                 contact.store(name, value)
         # A meeting counts from its start on, a task is the next activity up to its due moment.
         turns = [

@@ -156,19 +156,19 @@ def delete_contact(portal: Portal, contact: str, user: str | None = None, *, at:
 
 def restore_contact(portal: Portal, contact: str, *, at: datetime | None = None) -> None:
     """A person takes the contact back out of the recycling bin."""
-    portal.restore("contacts", contact, at=at)
+    portal.restore("contacts", contact, source=sources.person(portal, None), at=at)
 
 
 def privacy_delete(portal: Portal, contact: str, *, at: datetime | None = None) -> None:
     """The contact is deleted for good, as the law allows them to ask."""
-    portal.purge("contacts", contact, at=at)
+    portal.purge("contacts", contact, source=sources.person(portal, None), at=at)
 
 
 def merge_contacts(
     portal: Portal, primary: str, other: str, *, at: datetime | None = None, new_id: bool = False
 ) -> str:
     """A person merges `other` into `primary`; answers the survivor's id."""
-    return merge.merge_contacts(portal, primary, other, at=at, new_id=new_id)
+    return merge.merge_contacts(portal, primary, other, by=sources.person(portal, None), at=at, new_id=new_id)
 
 
 def _submission(form: str, moment: int, count: int) -> dict[str, str]:

@@ -39,9 +39,11 @@ def create_deal(
         }
         if step.closed and not close:
             values["closedate"] = iso(portal.moment(at))
-        deal = portal.create("deals", values, source=sources.person(portal, owner), at=at)
+        opener = sources.person(portal, owner)
+        deal = portal.create("deals", values, source=opener, at=at)
         if contact:
-            portal.links.add("deals", deal, "contacts", contact, type_id=label, at=portal.moment(at))
+            moment = portal.moment(at)
+            portal.links.add("deals", deal, "contacts", contact, type_id=label, at=moment, source=opener)
         return deal
 
 
