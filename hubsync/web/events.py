@@ -1,0 +1,196 @@
+"""What HubSpot's webhooks ask hubsync to look at: body bytes in, ids out (hubspot-api.md 7).
+
+An event only says *look at this contact*: its values are left behind, they may be late, repeated or our own echo. Pure,
+and without exceptions: whatever can't be used is counted under its reason, since HubSpot repeats what is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from hubsync.service.intake import Hint
+
+KINDS = {
+    "0-1": "contacts",
+    "0-3": "deals",
+    "0-49": "emails",
+    "0-48": "calls",
+    "0-47": "meetings",
+    "0-18": "communications",
+}
+"""Object type ids of what bears on a contact's status (hubspot-api.md 5), and hubsync's names for them."""
+NOUNS = {"contact": "contacts", "deal": "deals"}
+"""What legacy subscriptions begin with; `object` stands for any, with an objectTypeId."""
+ACTIONS = frozenset(
+    {"creation", "deletion", "propertyChange", "merge", "restore", "associationChange", "privacyDeletion"}
+)
+ECHO = timedelta(seconds=15)
+"""Our own write is looked at after itself; its echo only has to come after that."""
+
+_ID = re.compile(r"[1-9][0-9]{0,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a body asks for: each item once, contacts to be erased, and what was left out, by reason."""
+
+    hints: tuple[Hint, ...] = ()
+    erased: tuple[str, ...] = ()
+    ignored: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Whose events these must be: the portal's, and the number of our app, by which its own writes are known."""
+
+    portal: int
+    app: str | None = None
+
+
+class _Found(NamedTuple):
+    items: Iterable[str]
+    erased: str | None = None
+
+
+@dataclass(slots=True)
+class _Notes:
+    """What has been read so far. An item that several events name is looked at at the earliest of their times."""
+
+    hints: dict[str, Hint] = field(default_factory=dict)
+    erased: dict[str, None] = field(default_factory=dict)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def note(self, item: str, why: str, delay: timedelta) -> None:
+        known = self.hints.get(item)
+        if known is None or known.delay > delay:
+            self.hints[item] = Hint(item, why, delay)
+
+    def parsed(self) -> Parsed:
+        wanted = tuple(hint for hint in self.hints.values() if hint.item not in self.erased)
+        return Parsed(wanted, tuple(self.erased), tuple(sorted(self.ignored.items())))
+
+
+class _Unusable(Exception):
+    """Why an event can't be used; never leaves this module."""
+
+
+def id_of(value: object) -> str | None:
+    """The value as an id where it is one: a positive decimal number of at most 20 digits, as text or as a number."""
+    if type(value) is int:
+        value = str(value)
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def text_of(value: object) -> str | None:
+    """A short value as text; None for anything else, whose text might be of any size or depth."""
+    return str(value) if isinstance(value, str | int) else None
+
+
+def parse_events(body: bytes, expected: Expected) -> Parsed:
+    """An app's events: an array of them, legacy (`contact.propertyChange`) or generic (`object.*`), or a single one."""
+    document = _decoded(body)
+    if isinstance(document, dict) and _type_of(document) is not None:
+        document = [document]
+    if not isinstance(document, list):
+        return Parsed(ignored=(("not a list of events", 1),))
+    notes = _Notes()
+    for event in document:
+        try:
+            _read(event, expected, notes)
+        except _Unusable as reason:
+            notes.ignored[str(reason)] += 1
+    return notes.parsed()
+
+
+def _decoded(body: bytes) -> Any:
+    """The JSON document; None where it is none: malformed, nested too deep (1,024), or not UTF-8."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _type_of(event: Mapping[str, Any]) -> str | None:
+    """`subscriptionType`, which the wire has, or `eventType`, which HubSpot's guide has."""
+    said = event.get("subscriptionType") or event.get("eventType")
+    return said if isinstance(said, str) else None
+
+
+def _read(event: object, expected: Expected, notes: _Notes) -> None:
+    if not isinstance(event, dict):
+        raise _Unusable("not an event")
+    if event.get("portalId") is not None and text_of(event["portalId"]) != str(expected.portal):
+        raise _Unusable("of another portal")
+    said = _type_of(event)
+    if said is None:
+        raise _Unusable("without a type")
+    noun, _, action = said.partition(".")
+    action = action if action in ACTIONS else "other"
+    items, erased = _found(event, noun, action)
+    if erased is not None:
+        notes.erased[erased] = None
+    ours = expected.app is not None and _is_echo(event, expected.app)
+    delay = ECHO if ours else timedelta(0)
+    why = "webhook: own write" if ours else f"webhook: {action}"
+    for item in items:
+        notes.note(item, why, delay)
+
+
+def _found(event: Mapping[str, Any], noun: str, action: str) -> _Found:
+    """What an event is about. Raises _Unusable."""
+    if action == "associationChange":
+        return _Found(_contacts_linked(event, noun))
+    kind = KINDS.get(text_of(event.get("objectTypeId")) or "") if noun == "object" else NOUNS.get(noun)
+    if kind is None:
+        raise _Unusable("about another kind of object")
+    ids = list(_merged(event)) if action == "merge" else []
+    ids += [id_ for id_ in (id_of(event.get("objectId")),) if id_ is not None]
+    if not ids:
+        raise _Unusable("without a usable id")
+    if kind != "contacts":
+        return _Found([f"{kind}:{id_}" for id_ in ids])
+    return _Found((), ids[0]) if action == "privacyDeletion" else _Found(ids)
+
+
+def _merged(event: Mapping[str, Any]) -> Iterator[str]:
+    """Everyone a merge concerns: the survivor, under its old and new id, and those merged into it."""
+    gone = event.get("mergedObjectIds")
+    for value in (
+        event.get("primaryObjectId"),
+        event.get("newObjectId"),
+        *(gone if isinstance(gone, list) else ()),
+    ):
+        if (id_ := id_of(value)) is not None:
+            yield id_
+
+
+def _contacts_linked(event: Mapping[str, Any], noun: str) -> list[str]:
+    """The contacts at either end of a link, by type ids, else by `CONTACT_TO_DEAL`, else by the subscription's noun."""
+    ends = [event.get("fromObjectId"), event.get("toObjectId")]
+    types = [event.get("fromObjectTypeId"), event.get("toObjectTypeId")]
+    if any(types):
+        are_contacts = [type_ == "0-1" for type_ in types]
+    elif isinstance(link := event.get("associationType"), str) and "_TO_" in link:
+        start, _, end = link.partition("_TO_")
+        are_contacts = ["CONTACT" in side.split("_") for side in (start, end)]
+    else:
+        are_contacts = [noun == "contact", False]
+    if not any(are_contacts):
+        raise _Unusable("a link without a contact")
+    found = [id_of(end) for end, is_contact in zip(ends, are_contacts, strict=True) if is_contact]
+    contacts = [id_ for id_ in found if id_ is not None]
+    if not contacts:
+        raise _Unusable("without a usable id")
+    return contacts
+
+
+def _is_echo(event: Mapping[str, Any], app: str) -> bool:
+    """Whether our own app made the change. (The text of `sourceId` is by analogy with property history.)"""
+    return event.get("changeSource") == "INTEGRATION" and text_of(event.get("sourceId")) == app
