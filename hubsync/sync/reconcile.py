@@ -11,7 +11,7 @@ from datetime import datetime
 
 import structlog
 
-from hubsync.errors import PortalError
+from hubsync.errors import PortalError, UnsafePlan
 from hubsync.policy.pacing import Pace
 from hubsync.policy.policy import Horizon
 from hubsync.portal.gateway import Gateway
@@ -25,7 +25,7 @@ from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import Book, Dresser, NoBook
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
-from hubsync.sync.looking import Looker
+from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember
 from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.overrides import OverrideWatch
@@ -64,6 +64,14 @@ class Outcome:
     """What to know of the rules themselves: changed since the last run, or overruled too often."""
 
 
+class PlanRefused(UnsafePlan):
+    """The guard stopped a run before its first write; `outcome` is the plan that it refused."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """What every run needs: the portal, its policy, the database (None for a first plan), and the portal's clock."""
@@ -84,24 +92,23 @@ class Session:
         return self.now() + self.gateway.clock_offset
 
 
-def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> Outcome:
-    """Decide on every contact of the scope and write nothing, neither to HubSpot nor to the database's cursors."""
+def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None, *, lifted: bool = False) -> Outcome:
+    """Decide on every contact of the scope and write nothing, neither to HubSpot nor to the database's cursors.
+
+    `lifted`: as a run would be whose tasks somebody allowed, without the cap per owner.
+    """
     started = session.portal_now()
-    session, notices = _as_known(session, session.store)
+    session, notices = as_known(session, session.store)
     horizon = horizon_for(session.store, session.portal, session.effective_since, started)
     dresser: Dresser = _reading_book(session, started)
-    looker = _looker(session, horizon, dresser)
+    looker = looker_of(session, horizon, dresser)
     tally = Tally()
-    pacer = Pacer(session.pace, session.store, session.portal, started)
+    pacer = Pacer(session.pace, session.store, session.portal, started, lifted=lifted)
     for looks in read_scope(session.gateway, session.store, session.portal, scope, looker, started):
         for look in looks:
             tally.count(look, session.portal.policy)
             tally.acted += look.decision.acts
-            told = [c for c in look.decision.changes if is_told(c, "planned")]
-            tally.changes += [change_row(look.contact.id, c, "planned") for c in told]
-            tally.changes += [superseded_row(look.contact.id, s) for s in look.decision.superseded]
-            tally.tasks += [task_row(look.contact.id, t, "planned") for t in look.decision.tasks]
-            tally.tasks += [withdrawal_row(look.contact.id, w, "to_withdraw") for w in look.decision.withdrawn]
+            _list(look, tally)
         pacer.wish(looks)
         advance(len(looks))
     pacer.allot()
@@ -109,6 +116,15 @@ def plan(session: Session, scope: Scope, advance: Advance = lambda _n: None) -> 
     tally.tasks += pacer.planned_digests()
     tally.missing = looker.missing
     return Outcome(None, tally, horizon.since, session.gateway.calls, notices)
+
+
+def _list(look: Look, tally: Tally) -> None:
+    """Add what a contact's decision would write to the rows of a plan."""
+    decision, contact = look.decision, look.contact.id
+    tally.changes += [change_row(contact, c, "planned") for c in decision.changes if is_told(c, "planned")]
+    tally.changes += [superseded_row(contact, s) for s in decision.superseded]
+    tally.tasks += [task_row(contact, t, "planned") for t in decision.tasks]
+    tally.tasks += [withdrawal_row(contact, w, "to_withdraw") for w in decision.withdrawn]
 
 
 def write(
@@ -120,7 +136,7 @@ def write(
     *,
     adopt: bool = False,
 ) -> Outcome:
-    """Plan, pass the guard, write. Raises UnsafePlan before the first write where the plan is too large.
+    """Plan, pass the guard, write. Raises PlanRefused before the first write where the plan is too large.
 
     Raises StoreError where another run is writing to the portal, and where a hubsync with another database has been at
     work on it, unless `adopt` takes over what that one left. A KeyboardInterrupt leaves what was written in the
@@ -129,7 +145,7 @@ def write(
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync sync --write") as lease:
         started = session.portal_now()
-        session, notices = _as_known(session, store)
+        session, notices = as_known(session, store)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
         app_id = admit_alone(
@@ -144,17 +160,15 @@ def write(
         try:
             if adopt:
                 take_over(session.gateway, store, session.portal, lease, run, app_id, started)
-            book = Book(store, portal, session.gateway, now=started)
-            neighbours = Neighbourhood(session.gateway, store, portal, None if adopt else app_id, run)
-            adopted = Adopted(store, session.portal, lease, run, started)
-            watch = OverrideWatch(session.gateway, store, session.portal, lease)
-            looker = _looker(session, horizon, book)
+            looker = looker_of(session, horizon, Book(store, portal, session.gateway, now=started))
             with Spool[Planned]() as spool:
-                tasks, changed = _decide_all(
-                    session, store, scope, looker, started, spool, tally, neighbours, adopted, watch, pacer, advance
+                strange = None if adopt else app_id
+                planned = _decide_all(
+                    session, store, scope, looker, started, lease, run, strange, spool, tally, pacer, advance
                 )
                 state = "stopped"
-                limits.refuse_too_much(changed, base_for_guard(store, portal, scope, tally.in_scope), tasks)
+                unwritten = Outcome(None, tally, horizon.since, session.gateway.calls, notices)
+                _pass_guard(limits, planned, unwritten, spool, pacer)
                 state = "failed"
                 _carry_out(session, store, lease, run, looker, spool, tally, pacer, advance)
             state = "done"
@@ -196,14 +210,14 @@ def _carry_out(
     recover(session.gateway, store, session.portal.id, session.portal_now(), fence=lease.transaction)
 
 
-def _looker(session: Session, horizon: Horizon, dresser: Dresser) -> Looker:
+def looker_of(session: Session, horizon: Horizon, dresser: Dresser) -> Looker:
     """Looks with tasks, and with what becomes of the proposals on the records (A19)."""
     policy = session.portal.policy
     asking = Proposals(policy, frozenset(session.portal.definitions), session.portal_now)
     return Looker(session.gateway, policy, horizon, session.portal_now, dresser, tasks=True, instead=asking)
 
 
-def _as_known(session: Session, store: Store | None) -> tuple[Session, tuple[str, ...]]:
+def as_known(session: Session, store: Store | None) -> tuple[Session, tuple[str, ...]]:
     """The session with what the database knows of the rules (A18, B1), and what a run says of them."""
     portal = session.portal
     said = (*overrides.notices(store, portal.id), *marks.notices(store, portal.id, portal.policy))
@@ -234,15 +248,22 @@ def _decide_all(
     scope: Scope,
     looker: Looker,
     started: datetime,
+    lease: PortalLease,
+    run: int,
+    strange: str | None,
     spool: Spool[Planned],
     tally: Tally,
-    neighbours: Neighbourhood,
-    adopted: Adopted,
-    watch: OverrideWatch,
     pacer: Pacer,
     advance: Advance,
-) -> tuple[int, int]:
-    """Look at everything and spool what is to be done. Returns (tasks, contacts to change)."""
+) -> tuple[int, int, int]:
+    """Look at everything and spool what is to be done. Returns what the guard asks for: (contacts to change, contacts
+    in scope, tasks).
+
+    `strange`: the app whose entries without a row of ours are another hubsync's.
+    """
+    neighbours = Neighbourhood(session.gateway, store, session.portal.id, strange, run)
+    adopted = Adopted(store, session.portal, lease, run, started)
+    watch = OverrideWatch(session.gateway, store, session.portal, lease)
     changed = 0
     gone = set(store.due(session.portal.id, started, DUE_AT_ONCE))
     for looks in read_scope(session.gateway, store, session.portal, scope, looker, started):
@@ -260,7 +281,21 @@ def _decide_all(
         advance(len(looks))
     if scope.moves_cursor:
         store.forget(session.portal.id, gone)  # due, and not there any more
-    return pacer.allot(), changed
+    return changed, base_for_guard(store, session.portal.id, scope, tally.in_scope), pacer.allot()
+
+
+def _pass_guard(
+    limits: Limits, planned: tuple[int, int, int], unwritten: Outcome, spool: Spool[Planned], pacer: Pacer
+) -> None:
+    """Raise PlanRefused where the guard stops the run: with all that it would write, as a plan lists it."""
+    try:
+        limits.refuse_too_much(*planned)
+    except UnsafePlan as stop:
+        for one in spool:
+            _list(one.look, unwritten.tally)
+        pacer.tell(unwritten.tally)
+        unwritten.tally.tasks += pacer.planned_digests()
+        raise PlanRefused(str(stop), unwritten) from stop
 
 
 def _run_state(state: str) -> RunState:
