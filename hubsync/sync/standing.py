@@ -70,6 +70,11 @@ def undo_key(row: Write) -> str:
     return f"undo:{row.id}"
 
 
+def undone_by(row: Write) -> int:
+    """The write that a row of an undo takes back."""
+    return int(row.cause_id or 0)
+
+
 def is_clearing(row: Write) -> bool:
     """Whether the row is the first of an undo's two steps."""
     return row.kind == "undo" and row.cause_key.endswith(CLEARS)

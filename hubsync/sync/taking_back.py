@@ -24,7 +24,8 @@ from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import Verdict, judge, moves_backward
 from hubsync.sync.writing import BATCH
 
-ChangeState = Literal["planned", "applied", "not_applied", "refused", "skipped", "uncertain"]
+ChangeState = Literal["planned", "applied", "not_applied", "refused", "skipped", "uncertain", "overridden"]
+"""overridden: a person had set another value in that very moment, and that was put back."""
 TaskState = Literal["planned", "taken_back", "left", "gone", "refused"]
 
 
@@ -79,13 +80,14 @@ class Undoing:
     tasks: list[TaskBack] = field(default_factory=list)
     before: int = 0
     """Changes of the run that were undone already."""
+    overwrote: int = 0
+    """Values written over unseen that were not put back; each is named."""
 
     @property
     def whole(self) -> bool:
-        """Whether nothing was refused, skipped or left."""
-        return all(c.state in {"planned", "applied"} for c in self.changes) and all(
-            t.state in {"planned", "taken_back", "gone"} for t in self.tasks
-        )
+        """Whether nothing was refused, skipped or left, and nobody's value written over."""
+        fine = all(c.state in {"planned", "applied"} for c in self.changes) and not self.overwrote
+        return fine and all(t.state in {"planned", "taken_back", "gone"} for t in self.tasks)
 
     @property
     def has_work(self) -> bool:

@@ -16,11 +16,15 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.values import Outcome, Update
 from hubsync.store.store import Store
 from hubsync.store.values import NewWrite, Run, RunState, Settlement, Write
+from hubsync.sync.aftermath import Aftermath
+from hubsync.sync.book import UNDO
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
+from hubsync.sync.pen import Pen
+from hubsync.sync.plan import Tally
 from hubsync.sync.reconcile import Session
-from hubsync.sync.recovery import recover
-from hubsync.sync.standing import CLEARS, undo_key
+from hubsync.sync.recovery import known_app, recover, settle_values
+from hubsync.sync.standing import CLEARS, is_clearing, undo_key, undone_by
 from hubsync.sync.taking_back import (
     ChangeState,
     Judged,
@@ -75,7 +79,8 @@ def write_undo(
         undone = Undoing(plan.undoes, run, before=plan.before)
         state: RunState = "failed"
         try:
-            _Undoer(session, store, lease, undone, started, allow_backward).run(advance)
+            pen = Pen(session.gateway, store, session.portal, lease, run, session.portal_now)
+            _Undoer(session, pen, undone, started, allow_backward).run(advance)
             state = "done"
         except KeyboardInterrupt as stop:
             state = "interrupted"
@@ -112,21 +117,10 @@ def _counts(undone: Undoing) -> dict[str, int]:
 class _Undoer:
     """Writes one undo. Used once."""
 
-    def __init__(
-        self,
-        session: Session,
-        store: Store,
-        lease: PortalLease,
-        undone: Undoing,
-        started: datetime,
-        allow_backward: bool,
-    ) -> None:
+    def __init__(self, session: Session, pen: Pen, undone: Undoing, started: datetime, allow_backward: bool) -> None:
         self.session = session
-        self.portal = session.portal
-        self.store = store
-        self.lease = lease
+        self.pen = pen
         self.undone = undone
-        self.run_id = undone.run or 0
         self.started = started
         self.allow_backward = allow_backward
         self._first: dict[int, Judged] = {}
@@ -134,10 +128,12 @@ class _Undoer:
 
     def run(self, advance: Advance) -> None:
         """Take everything back, 100 contacts at a time; tasks last."""
-        _, rows, tasks = of_run(self.store, self.portal.id, self.undone.undoes.id)
+        _, rows, tasks = of_run(self.pen.store, self.pen.portal.id, self.undone.undoes.id)
         for batch in by_contact(rows):
             self._batch(batch)
             advance(len({r.contact for r in batch}))
+        self._find_out()
+        self._look_after()
         self._take_back(tasks)
 
     def _batch(self, rows: Sequence[Write]) -> None:
@@ -158,7 +154,7 @@ class _Undoer:
             self._put_back(planned)
 
     def _judge(self, rows: Sequence[Write]) -> list[Judged]:
-        return judge_all(self.session, self.store, rows, self.allow_backward)
+        return judge_all(self.session, self.pen.store, rows, self.allow_backward)
 
     def _clear(self, judged: Sequence[Judged]) -> set[int]:
         """The first step of a move backward; the ids of rows where it failed."""
@@ -175,28 +171,28 @@ class _Undoer:
             self._tell_outcome(item, outcome)
             if outcome is not None and outcome.state == "applied":
                 landed.append(item.row)
-        self._note(landed, f"undone by run {self.run_id}")
+        self._note(landed, f"undone by run {self.pen.run}")
 
     def _send(self, judged: Sequence[Judged], step: str) -> list[tuple[Judged, Outcome | None]]:
         """Record, send, settle: one update per contact. An outcome of None: another row holds the undo."""
-        portal = self.portal.id
-        with self.lease.transaction():
-            entries = self.store.plan_writes(portal, self.run_id, [self._new_write(j, step) for j in judged])
+        portal = self.pen.portal.id
+        with self.pen.lease.transaction():
+            entries = self.pen.store.plan_writes(portal, self.pen.run, [self._new_write(j, step) for j in judged])
             ids = {j.row.id: e.id for j, e in zip(judged, entries, strict=True) if e.fresh}
-            self.store.mark_sent(portal, list(ids.values()), self.session.portal_now())
+            self.pen.store.mark_sent(portal, list(ids.values()), self.pen.now())
         grouped: dict[str, list[Judged]] = {}
         for item in judged:
             if item.row.id in ids:
                 grouped.setdefault(item.row.contact, []).append(item)
         updates = [
-            Update(contact, self._values(some, step), trace=f"{self.run_id}-{ids[some[0].row.id]}")
+            Update(contact, self._values(some, step), trace=f"{self.pen.run}-{ids[some[0].row.id]}")
             for contact, some in grouped.items()
         ]
         # Without the order of the stages: a later stage than the one asked for is no success here.
-        outcomes = {o.id: o for o in self.session.gateway.update_contacts(updates)}
-        now = self.session.portal_now()
-        with self.lease.transaction():
-            self.store.settle(
+        outcomes = {o.id: o for o in self.pen.gateway.update_contacts(updates)}
+        now = self.pen.now()
+        with self.pen.lease.transaction():
+            self.pen.store.settle(
                 portal,
                 [
                     Settlement(ids[item.row.id], state, now, answer=outcomes[contact].answer or None)
@@ -215,7 +211,7 @@ class _Undoer:
             rule=row.rule,
             playbook=row.playbook,
             cause_key=undo_key(row) + step,
-            cause_kind="undo",
+            cause_kind=UNDO,
             cause_at=self.started,
             cause_id=str(row.id),
             target=row.target,
@@ -223,22 +219,22 @@ class _Undoer:
             after=None if step else row.before,
             below=judged.verdict.below,
             facts=judged.facts,
-            rules_digest=self.portal.policy.digest,
+            rules_digest=self.pen.portal.policy.digest,
         )
 
     def _values(self, judged: Sequence[Judged], step: str) -> dict[str, str]:
         if step:
             return {j.row.target: "" for j in judged}
         values = {j.row.target: j.row.before or "" for j in judged}
-        if LAST_ACTION in self.portal.definitions:
+        if LAST_ACTION in self.pen.portal.definitions:
             values[LAST_ACTION] = self._last_action([j.row for j in judged])
         return values
 
     def _last_action(self, rows: Sequence[Write]) -> str:
         """The line on the record itself (G2)."""
         row = min(rows, key=lambda r: (r.target != STATUS, r.target != STAGE))
-        policy = self.portal.policy
-        definition = self.portal.definitions[row.target]
+        policy = self.pen.portal.policy
+        definition = self.pen.portal.definitions[row.target]
         what = f"{definition.label} put back"
         if row.target in {STATUS, STAGE}:
             terms = policy.statuses if row.target == STATUS else policy.stages
@@ -246,14 +242,46 @@ class _Undoer:
         day = self.started.astimezone(policy.zone)
         return f"Undone: run {row.run} ({row.playbook}): {what} ({day.day} {day:%B %Y})"
 
+    def _find_out(self) -> None:
+        """Ask HubSpot what became of writes that no answer came to: history shows them or it doesn't."""
+        sent = {w.id: w for w in self._written() if w.state == "sent"}
+        app_id = known_app(self.pen.store, self.pen.portal.id)
+        found = list(settle_values(self.pen.gateway, list(sent.values()), self.pen.now(), app_id))
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, found)
+        landed = {undone_by(sent[f.id]) for f in found if f.state == "applied" and not is_clearing(sent[f.id])}
+        for number, change in enumerate(self.undone.changes):
+            if change.write.id in landed:
+                self.undone.changes[number] = replace(change, state="applied", why="put back")
+        self._note([c.write for c in self.undone.changes if c.write.id in landed], f"undone by run {self.pen.run}")
+
+    def _look_after(self) -> None:
+        """What was set in the instant between the last read and the write: a person's is put back, all is named."""
+        tally = Tally()
+        Aftermath(self.pen, tally).look()
+        told = {(f["contact"], f["property"]): str(f["message"]) for f in tally.findings}
+        back = {undone_by(w): w.note or "" for w in self._written() if w.state == "overridden"}
+        self.undone.overwrote = len(told)
+        for number, change in enumerate(self.undone.changes):
+            over = told.get((change.write.contact, change.write.target))
+            if change.write.id in back:
+                self.undone.changes[number] = replace(change, state="overridden", why=back[change.write.id])
+            elif over is not None:
+                self.undone.changes[number] = replace(change, why=over)
+
+    def _written(self) -> list[Write]:
+        """The undo's own rows so far, both steps, without what was put back after them."""
+        rows = self.pen.store.writes_of_run(self.pen.portal.id, self.pen.run)
+        return [w for w in rows if w.cause_kind == UNDO]
+
     def _note(self, rows: Sequence[Write], note: str) -> None:
         """What was put back is undone; its cause stays spent."""
-        now = self.session.portal_now()
-        with self.lease.transaction():
-            self.store.settle(self.portal.id, [Settlement(r.id, "undone", now, note=note) for r in rows])
+        now = self.pen.now()
+        with self.pen.lease.transaction():
+            self.pen.store.settle(self.pen.portal.id, [Settlement(r.id, "undone", now, note=note) for r in rows])
 
     def _tell(self, item: Judged, state: ChangeState | None = None, why: str = "") -> None:
-        self.undone.changes.append(change_of(item, self.portal, state, why))
+        self.undone.changes.append(change_of(item, self.pen.portal, state, why))
 
     def _tell_outcome(self, item: Judged, outcome: Outcome | None) -> None:
         item = self._first.get(item.row.id, item)
@@ -267,7 +295,7 @@ class _Undoer:
         """Delete the run's untouched tasks."""
         found = tasks_of(self.session, rows)
         going = {t.write.object_id or "": t for t in found if t.state == "planned"}
-        answers = self.session.gateway.delete_tasks(list(going)) if going else {}
+        answers = self.pen.gateway.delete_tasks(list(going)) if going else {}
         gone: list[Write] = []
         for task in found:
             answer = answers.get(task.write.object_id or "")
@@ -278,11 +306,12 @@ class _Undoer:
                 why = task.why if deleted else f"task left: {answer}"
                 task = replace(task, state="taken_back" if deleted else "refused", why=why)
             self.undone.tasks.append(task)
-        now = self.session.portal_now()
-        with self.lease.transaction():
-            self.store.close_tasks(self.portal.id, [w.id for w in gone], now)
-            self.store.settle(
-                self.portal.id, [Settlement(w.id, "undone", now, note=f"undone by run {self.run_id}") for w in gone]
+        now = self.pen.now()
+        with self.pen.lease.transaction():
+            self.pen.store.close_tasks(self.pen.portal.id, [w.id for w in gone], now)
+            self.pen.store.settle(
+                self.pen.portal.id,
+                [Settlement(w.id, "undone", now, note=f"undone by run {self.pen.run}") for w in gone],
             )
 
 

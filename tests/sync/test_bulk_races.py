@@ -10,9 +10,9 @@ import pytest
 from hubsync.portal.values import Outcome, Update
 from hubsync.sandbox import acts
 from hubsync.sync.bulk import write_bulk
-from hubsync.sync.reconcile import Session
 from tests.sync.bulk_desk import asked, listed, rows, told, write
 from tests.sync.desk import GENEROUS, STATUS, Desk, acted
+from tests.sync.meanwhile import around_the_write, overrides, values
 from tests.sync.undoing import undo
 
 
@@ -49,40 +49,6 @@ def test_a_persons_change_under_an_automations_one_is_seen_too(desk: Desk, monke
 
     between_plan_and_write(desk, monkeypatch, act)
     assert told(write(desk, listed(desk, ["id", contact], "nurture"))) == {contact: ("NEW", "NURTURE", "skipped")}
-
-
-def around_the_write(
-    desk: Desk,
-    session: Session,
-    monkeypatch: pytest.MonkeyPatch,
-    before: Callable[[], object] = lambda: None,
-    after: Callable[[], object] = lambda: None,
-) -> None:
-    """`before` and `after` happen right before and right after the next call that writes, a minute each."""
-    update = session.gateway.update_contacts
-    coming = [(before, after)]
-
-    def write_among_others(updates: Sequence[Update]) -> list[Outcome]:
-        first, then = coming.pop(0) if coming else (lambda: None, lambda: None)
-        desk.later(minutes=1)
-        first()
-        desk.later(minutes=1)
-        outcomes = update(updates)
-        desk.later(minutes=1)
-        then()
-        return outcomes
-
-    monkeypatch.setattr(session.gateway, "update_contacts", write_among_others)
-
-
-def values(desk: Desk, contact: str) -> list[str]:
-    """The history of a contact's Lead status, oldest first."""
-    return [e.value for e in desk.portal.get("contacts", contact).entries(STATUS)]
-
-
-def overrides(desk: Desk) -> list[tuple[str, str, str | None, str | None]]:
-    """(contact, rule, ours, theirs) of each logged override."""
-    return [(o.contact, o.rule, o.before, o.after) for o in desk.store.overrides(desk.portal.portal_id)]
 
 
 def test_what_a_person_writes_between_the_last_read_and_the_write_is_put_back_and_logged(
