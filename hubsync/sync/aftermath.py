@@ -76,6 +76,11 @@ class Aftermath:
         names = sorted({*self.pen.portal.policy.history, *(row.target for row in rows)})
         contacts = list(dict.fromkeys(row.contact for row in rows))
         found = self.pen.gateway.read_contacts(contacts, self.pen.portal.policy.properties, names).found
+        return self.check(rows, found)
+
+    def check(self, rows: Sequence[Write], found: Mapping[str, Contact]) -> list[Write]:
+        """Look after rows by contacts as just read, with the history of what was written; the rows written for it."""
+        rows = [row for row in rows if _is_watched(row)]
         self._learn_app(rows, found)
         lost: dict[str, list[Lost]] = {}
         overrides: list[Override] = []

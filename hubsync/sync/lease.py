@@ -19,6 +19,16 @@ HELD_FOR = 20.0
 RENEWED_EVERY = 5.0
 PATIENCE = HELD_FOR + 5.0
 """Seconds to wait for another's lease: one left by a killed run has run out by then."""
+WANTED = "lease.wanted"
+"""Cursor: who waits for the lease, and since when. A running service gives way (design 5)."""
+WANTED_FOR = 10.0
+"""Seconds for which asking counts: who waits asks every second."""
+
+
+def is_wanted(store: Store, portal: int) -> bool:
+    """Whether somebody waits for the portal's lease now."""
+    text = store.cursor(portal, WANTED) or ""
+    return text != "" and abs(time.time() - float(text.partition(" ")[0])) < WANTED_FOR
 
 
 class PortalLease:
@@ -47,6 +57,7 @@ class PortalLease:
 
     def __enter__(self) -> Self:
         waited = 0.0
+        asked = False
         while (epoch := self.store.acquire_lease(self.portal, self.holder, HELD_FOR)) is None:
             if waited >= self._patience:
                 other = self.store.lease_holder(self.portal)
@@ -54,8 +65,12 @@ class PortalLease:
                 raise StoreError(
                     f"{who} is writing to portal {self.portal}. Nothing was done; try again when it has ended."
                 )
+            self.store.set_cursor(self.portal, WANTED, f"{time.time():.0f} {self.holder}")
+            asked = True
             self._sleep(1.0)
             waited += 1.0
+        if asked:
+            self.store.set_cursor(self.portal, WANTED, "")
         self.epoch = epoch
         self._renewer.start()
         return self

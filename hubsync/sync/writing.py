@@ -26,7 +26,6 @@ from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
 from hubsync.sync.proposals import OWN, is_told
 from hubsync.sync.recovery import known_app, settle_values
-from hubsync.sync.spool import Spool
 from hubsync.sync.withdrawing import withdraw
 
 BATCH = 100
@@ -44,17 +43,18 @@ class _Row:
 
 
 class Writer:
-    """Writes one run's plan. Used once."""
+    """Writes one run's plan. Used once. Without `rereads` the plan was made this very moment: nothing is read again."""
 
-    def __init__(self, pen: Pen, looker: Looker, tally: Tally, pacer: Pacer) -> None:
+    def __init__(self, pen: Pen, looker: Looker, tally: Tally, pacer: Pacer, *, rereads: bool = True) -> None:
         self.pen = pen
+        self.rereads = rereads
         self.looker = looker
         self.tally = tally
         self.pacer = pacer
         self._tasks: list[tuple[Look, CreateTask]] = []
         self._uncertain: dict[int, tuple[_Row, str]] = {}
 
-    def write_all(self, spool: Spool[Planned], advance: Advance) -> None:
+    def write_all(self, spool: Iterable[Planned], advance: Advance) -> None:
         """Write everything in the spool, 100 contacts at a time."""
         for batch in _batches(spool, BATCH):
             self._write(batch)
@@ -101,6 +101,8 @@ class Writer:
         looks = [p.look for p in batch if not p.look.decision.changes]
         if not changing:
             return looks
+        if not self.rereads:
+            return [p.look for p in batch]
         policy = self.pen.portal.policy
         read = self.pen.gateway.read_contacts([p.look.contact.id for p in changing], policy.properties, policy.history)
         moved, gone = [], []
