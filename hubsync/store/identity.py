@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, select, update
 from hubsync.store import history
 from hubsync.store.ledger import rename_contact
 from hubsync.store.sql import chunked, insert_into
-from hubsync.store.tables import contact, contact_alias, override, plan_entry, work, write
+from hubsync.store.tables import contact, contact_alias, faded, override, plan_entry, work, write
 from hubsync.store.tombstones import bury
 from hubsync.store.work import hint
 
@@ -66,7 +66,7 @@ def erase(tx: Connection, portal: int, contacts: Collection[str], until: datetim
         everyone.update(tx.execute(select(c.contact_id).where(c.portal_id == portal, c.survivor.in_(chunk))).scalars())
     forget(tx, portal, everyone)
     for chunk in chunked(everyone):
-        for table in (write, override, plan_entry, contact_alias):
+        for table in (write, faded, override, plan_entry, contact_alias):
             tx.execute(delete(table).where(table.c.portal_id == portal, table.c.contact_id.in_(chunk)))
     bury(tx, portal, everyone, until)
 

@@ -1,7 +1,8 @@
 """The ledger and the outbox in one table: every write, recorded before its call, and what became of it.
 
 A cause fires once: the key (portal, contact, rule, cause_key, target) is unique among the rows that aren't `refused` or
-`not_applied`. Rows are never deleted here, and their states only move forward.
+`not_applied`; what a purge leaves of a key (fading.py) holds it too. Rows are never deleted here, and their states only
+move forward.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from datetime import datetime
 from sqlalchemy import Column, Connection, bindparam, func, or_, select, update
 from sqlalchemy.sql import Executable
 
+from hubsync.store import fading
 from hubsync.store.runs import dead
 from hubsync.store.sql import ROWS_PER_STATEMENT, chunked, insert_into
-from hubsync.store.tables import HOLDS_KEY, IS_OPEN, LEDGER_KEY, override, write
+from hubsync.store.tables import HOLDS_KEY, IS_OPEN, LEDGER_KEY, faded, override, write
 from hubsync.store.tables import run as run_table
 from hubsync.store.values import (
     FREE_STATES,
@@ -29,8 +31,10 @@ from hubsync.store.values import (
 )
 
 _LABELS = {"contact_id": "contact", "run_id": "run"}
-_COLUMNS = tuple(
-    column.label(_LABELS.get(column.name, column.name)) for column in write.c if column.name != "portal_id"
+COLUMNS = tuple(column.label(_LABELS.get(column.name, column.name)) for column in write.c if column.name != "portal_id")
+OVERRIDE_COLUMNS = tuple(
+    override.c[name]
+    for name in ("contact_id", "rule", "property", "at", "by", "before", "after", "cause_key", "write_id")
 )
 _KEY = ("contact", "rule", "cause_key", "target")
 
@@ -39,13 +43,16 @@ _LEADS_TO: dict[WriteState, frozenset[WriteState]] = {
     "sent": frozenset({"applied", "not_applied", "refused", "superseded"}),
     "applied": frozenset({"not_applied", "overridden", "undone"}),
 }
+PURGED = Planned(0, False, "superseded")
+"""The answer where the row that held the key was purged: its cause is spent, and that is all that is known."""
 _AFTERTHOUGHTS: frozenset[WriteState] = frozenset({"overridden", "undone"})
 """States that come long after HubSpot's answer and leave its time alone."""
 
 
 def plan(tx: Connection, portal: int, run: int, rows: Sequence[NewWrite]) -> tuple[Planned, ...]:
     """Inserts what may be inserted; see Store.plan_writes."""
-    inserted = _insert(tx, portal, run, rows)
+    spent = fading.among(tx, portal, rows)
+    inserted = _insert(tx, portal, run, [row for row in rows if _key(row) not in spent])
     done: list[Planned | None] = []
     for row in rows:  # of equal keys the first took the row
         id_ = inserted.pop(_key(row), None)
@@ -53,7 +60,7 @@ def plan(tx: Connection, portal: int, run: int, rows: Sequence[NewWrite]) -> tup
     if None not in done:
         return tuple(answer for answer in done if answer is not None)
     held = _holders(tx, portal, [row for row, answer in zip(rows, done, strict=True) if answer is None])
-    return tuple(answer or held[_key(row)] for row, answer in zip(rows, done, strict=True))
+    return tuple(answer or held.get(_key(row), PURGED) for row, answer in zip(rows, done, strict=True))
 
 
 def mark_sent(tx: Connection, portal: int, ids: Collection[int], at: datetime) -> None:
@@ -128,7 +135,7 @@ def close_tasks(tx: Connection, portal: int, ids: Collection[int], at: datetime)
 def unsettled(tx: Connection, portal: int) -> tuple[Write, ...]:
     """Open rows of dead runs."""
     dead_runs = select(run_table.c.id).where(run_table.c.portal_id == portal, dead(tx, portal))
-    statement = select(*_COLUMNS).where(write.c.portal_id == portal, IS_OPEN, write.c.run_id.in_(dead_runs))
+    statement = select(*COLUMNS).where(write.c.portal_id == portal, IS_OPEN, write.c.run_id.in_(dead_runs))
     return tuple(_read(tx, statement.order_by(write.c.id)))
 
 
@@ -136,7 +143,7 @@ def of_contacts(tx: Connection, portal: int, contacts: Collection[str]) -> dict[
     """Rows by contact."""
     found: defaultdict[str, list[Write]] = defaultdict(list)
     for chunk in chunked(contacts):
-        statement = select(*_COLUMNS).where(write.c.portal_id == portal, write.c.contact_id.in_(chunk))
+        statement = select(*COLUMNS).where(write.c.portal_id == portal, write.c.contact_id.in_(chunk))
         for row in _read(tx, statement.order_by(write.c.id)):
             found[row.contact].append(row)
     return {contact: tuple(rows) for contact, rows in found.items()}
@@ -144,7 +151,7 @@ def of_contacts(tx: Connection, portal: int, contacts: Collection[str]) -> dict[
 
 def of_run(tx: Connection, portal: int, run: int) -> tuple[Write, ...]:
     """Rows of a run."""
-    statement = select(*_COLUMNS).where(write.c.portal_id == portal, write.c.run_id == run)
+    statement = select(*COLUMNS).where(write.c.portal_id == portal, write.c.run_id == run)
     return tuple(_read(tx, statement.order_by(write.c.id)))
 
 
@@ -152,7 +159,7 @@ def open_tasks(tx: Connection, portal: int, contacts: Collection[str]) -> dict[s
     """Tasks that may still be open, by contact."""
     found: defaultdict[str, list[Write]] = defaultdict(list)
     for chunk in chunked(contacts):
-        statement = select(*_COLUMNS).where(
+        statement = select(*COLUMNS).where(
             write.c.portal_id == portal,
             write.c.contact_id.in_(chunk),
             write.c.kind == "task",
@@ -168,7 +175,7 @@ def tasks_since(tx: Connection, portal: int, since: datetime) -> tuple[Write, ..
     """Tasks created, or perhaps created, since a moment, oldest first. Older runs are passed over by their end."""
     late = or_(run_table.c.finished_at.is_(None), run_table.c.finished_at >= since)
     late_runs = select(run_table.c.id).where(run_table.c.portal_id == portal, late)
-    statement = select(*_COLUMNS).where(
+    statement = select(*COLUMNS).where(
         write.c.portal_id == portal,
         write.c.run_id.in_(late_runs),
         write.c.kind == "task",
@@ -196,8 +203,7 @@ def log_overrides(tx: Connection, portal: int, rows: Sequence[Override]) -> None
 def overrides(tx: Connection, portal: int, since: datetime | None) -> tuple[Override, ...]:
     """Logged overrides."""
     c = override.c
-    columns = (c.contact_id, c.rule, c.property, c.at, c.by, c.before, c.after, c.cause_key, c.write_id)
-    statement = select(*columns).where(c.portal_id == portal).order_by(c.at, c.contact_id, c.property)
+    statement = select(*OVERRIDE_COLUMNS).where(c.portal_id == portal).order_by(c.at, c.contact_id, c.property)
     if since is not None:
         statement = statement.where(c.at >= since)
     return tuple(Override(*row) for row in tx.execute(statement))
@@ -206,12 +212,14 @@ def overrides(tx: Connection, portal: int, since: datetime | None) -> tuple[Over
 def rename_rule(tx: Connection, portal: int, old: str, new: str) -> None:
     """Ledger and overrides of a rule go over to its new id."""
     _rekey(tx, portal, write.c.rule, old, new)
+    fading.rename(tx, portal, faded.c.rule, old, new)
     tx.execute(update(override).where(override.c.portal_id == portal, override.c.rule == old).values(rule=new))
 
 
 def rename_contact(tx: Connection, portal: int, old: str, new: str) -> None:
     """The ledger of a contact goes over to the one it was merged into."""
     _rekey(tx, portal, write.c.contact_id, old, new)
+    fading.rename(tx, portal, faded.c.contact_id, old, new)
 
 
 def _rekey(tx: Connection, portal: int, column: Column[str], old: str, new: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from hubsync.store.tables import plan_entry
 from hubsync.store.values import PlanCount, PlanEntry
@@ -60,8 +60,3 @@ def counts(tx: Connection, portal: int, run: int) -> dict[str, PlanCount]:
     statement = select(c.kind, func.count(), func.count(c.contact_id.distinct()))
     rows = tx.execute(statement.where(c.portal_id == portal, c.run_id == run).group_by(c.kind).order_by(c.kind))
     return {kind: PlanCount(entries, contacts) for kind, entries, contacts in rows}
-
-
-def drop(tx: Connection, portal: int, run: int) -> None:
-    """Deletes the spool of a run."""
-    tx.execute(delete(plan_entry).where(plan_entry.c.portal_id == portal, plan_entry.c.run_id == run))

@@ -69,6 +69,14 @@ def one(tx: Connection, portal: int, run: int) -> Run | None:
     return None if row is None else Run(*row)
 
 
+def after(tx: Connection, portal: int, last: int, since: datetime | None, limit: int) -> tuple[Run, ...]:
+    """The next runs by number, of those that began since a moment."""
+    statement = select(*_COLUMNS).where(run_table.c.portal_id == portal, run_table.c.id > last)
+    if since is not None:
+        statement = statement.where(run_table.c.started_at >= since)
+    return tuple(Run(*row) for row in tx.execute(statement.order_by(run_table.c.id).limit(limit)))
+
+
 def newest(tx: Connection, portal: int, limit: int) -> tuple[Run, ...]:
     """The last runs, newest first."""
     statement = select(*_COLUMNS).where(run_table.c.portal_id == portal).order_by(run_table.c.id.desc()).limit(limit)

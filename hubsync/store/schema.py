@@ -22,7 +22,7 @@ from hubsync.store.faults import named
 from hubsync.store.location import SqliteFile
 
 VERSION_TABLE = "hubsync_schema"
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision, oldest first, as in migrations/versions."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -114,6 +114,9 @@ def _prepared_file(location: SqliteFile) -> Iterator[None]:
     with stream:
         _wait_for_lock(stream, location)
         with named(location), closing(sqlite3.connect(location.path, timeout=location.timeout)) as connection:
+            connection.execute(
+                "PRAGMA auto_vacuum = INCREMENTAL"
+            )  # so that a purge can give back space; new files only
             connection.execute("PRAGMA journal_mode = WAL")
         yield
 

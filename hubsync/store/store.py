@@ -15,6 +15,9 @@ from typing import Any, Self
 
 from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, tuning, work
 from hubsync.store.engine import Database
+from hubsync.store.parking import Parking
+from hubsync.store.exporting import Exporting
+from hubsync.store.purging import Purging
 from hubsync.store.values import (
     Holder,
     Look,
@@ -39,6 +42,8 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self.parking = Parking(database)
+        """Work that waits for somebody."""
 
     def __enter__(self) -> Self:
         return self
@@ -175,11 +180,6 @@ class Store:
         with self._db.read() as tx:
             return plans.counts(tx, portal, run)
 
-    def drop_plan(self, portal: int, run: int) -> None:
-        """Deletes a run's spooled plan."""
-        with self._db.write() as tx:
-            plans.drop(tx, portal, run)
-
     # Ledger ------------------------------------------------------------------------------------------------------
 
     def plan_writes(self, portal: int, run: int, rows: Sequence[NewWrite]) -> tuple[Planned, ...]:
@@ -258,6 +258,16 @@ class Store:
         """Logged overrides, oldest first."""
         with self._db.read() as tx:
             return ledger.overrides(tx, portal, since)
+
+    # The past as a whole -----------------------------------------------------------------------------------------
+
+    def purging(self, portal: int) -> Purging:
+        """What deletes rows that are older than the retention, and knows what was deleted."""
+        return Purging(self._db, portal)
+
+    def exporting(self, portal: int) -> Exporting:
+        """What reads runs, ledger and overrides from end to end."""
+        return Exporting(self._db, portal)
 
     # Mirror and history ------------------------------------------------------------------------------------------
 

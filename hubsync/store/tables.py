@@ -178,6 +178,16 @@ IS_OPEN = text("state IN ('planned', 'sent')")
 Index("uq_write_ledger_key", *LEDGER_KEY, unique=True, sqlite_where=HOLDS_KEY, postgresql_where=HOLDS_KEY)
 Index("ix_write_open", write.c.portal_id, write.c.run_id, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 
+faded = Table(
+    "faded",
+    metadata,
+    _portal(),
+    _contact(),
+    Column("rule", Text, primary_key=True),
+    Column("fingerprint", String(32), primary_key=True),
+)
+"""Causes that have fired and whose ledger rows were purged."""
+
 rule_activation = Table(
     "rule_activation",
     metadata,

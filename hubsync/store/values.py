@@ -117,7 +117,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What `plan_writes` did with a row: `id` and `state` of the row that holds its key, `fresh` if inserted now."""
+    """What `plan_writes` did with a row: `id` and `state` of the row that holds its key, `fresh` if inserted now.
+
+    Where that row was purged, its `id` is 0.
+    """
 
     id: int
     fresh: bool

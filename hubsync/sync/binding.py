@@ -9,6 +9,7 @@ import structlog
 
 from hubsync.errors import PortalPermanentError, TokenRefused, WrongPortal
 from hubsync.policy.policy import Policy, PropertyShape, Schema
+from hubsync.policy.retention import RETENTION
 from hubsync.policy.vocabulary import STAGE, STATUS, Option
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Account, Owner, Pipeline, PropertyDefinition
@@ -26,6 +27,8 @@ class BoundPortal:
     owners: tuple[Owner, ...]
     pipelines: tuple[Pipeline, ...]
     policy: Policy
+    retention: timedelta = RETENTION
+    """Causes older than this are backlog, since their rows of the ledger may have been purged."""
 
     @property
     def id(self) -> int:
@@ -47,7 +50,12 @@ class BoundPortal:
 
 
 def bind(
-    gateway: Gateway, rules: LoadedRules, *, settle: timedelta | None = None, known_portal: int | None = None
+    gateway: Gateway,
+    rules: LoadedRules,
+    *,
+    settle: timedelta | None = None,
+    known_portal: int | None = None,
+    retention: timedelta = RETENTION,
 ) -> BoundPortal:
     """Read what the portal has and compile the rules for it. Five calls, six with many owners.
 
@@ -70,7 +78,7 @@ def bind(
         log.warning("portal.owners_unreadable", needs="crm.objects.owners.read")
         owners = ()
     policy = rules.compile(schema_of(account, definitions, pipelines, owners), settle=settle)
-    return BoundPortal(account, definitions, owners, pipelines, policy)
+    return BoundPortal(account, definitions, owners, pipelines, policy, retention)
 
 
 def schema_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -62,25 +62,34 @@ class Book:
         self.notes = notes
 
     def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
-        """Contacts with `spent`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted as closed."""
+        """Contacts with `spent`, `faded`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted so."""
         former = former_ids(contacts)
         if former and self.notes:
             follow(self.store, self.portal, former)
         ledger = ledger_of(self.store, self.portal, contacts, former)
-        if not ledger:
+        faded = self._faded(contacts, former)
+        if not ledger and not faded:
             return list(contacts)
         tasks = self._open_tasks([row for c in contacts for row in ledger.get(c.id, ())])
         return [
             replace(
                 contact,
                 spent=frozenset(key_of(w) for w in rows if w.state not in FREE_STATES),
+                faded=faded.get(contact.id, frozenset()),
                 ours=tuple(ours_of(w) for w in rows if w.kind in {"set", "undo"} and w.state in _HAPPENED),
                 open_tasks=tuple(tasks[w.id] for w in rows if w.id in tasks),
             )
-            if (rows := ledger.get(contact.id))
+            if (rows := ledger.get(contact.id, ())) or contact.id in faded
             else contact
             for contact in contacts
         ]
+
+    def _faded(self, contacts: Sequence[Contact], former: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+        """By contact: fired causes whose rows were purged, also those still noted under a former id."""
+        asked = {contact.id for contact in contacts}.union(*former.values())
+        known = self.store.purging(self.portal).faded(asked)
+        whole = {c.id: [known[id_] for id_ in (c.id, *former.get(c.id, ())) if id_ in known] for c in contacts}
+        return {id_: frozenset().union(*some) for id_, some in whole.items() if some} if known else {}
 
     def _open_tasks(self, rows: Sequence[Write]) -> dict[int, OpenTask]:
         opened = [w for w in rows if w.kind == "task" and w.object_id and w.state == "applied" and w.closed_at is None]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hubsync.policy.policy import Horizon
+from hubsync.policy.retention import kept_within
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.sync.binding import BoundPortal
@@ -85,14 +86,14 @@ def _changed_since(gateway: Gateway, store: Store | None, portal: int, since: da
 
 
 def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datetime | None, now: datetime) -> Horizon:
-    """From when on causes count (B1). The setting outranks all; without a first write, nothing counts yet.
+    """From when on causes count (B1), never further back than the retention. The setting outranks all else.
 
-    A rule that was not there at the first write counts from when it was; one never seen counts from now, one that was
+    Without a first write, nothing counts yet. A rule that was not there at the first write counts from when it was; one never seen counts from now, one that was
     changed from the last complete look before (sync/marks.py). After more than a week without a complete look, causes
     older than a week are backlog.
     """
     if effective_since is not None:
-        return Horizon(effective_since)
+        return kept_within(Horizon(effective_since), now, portal.retention)
     since = store.effective_since(portal.id) if store is not None else None
     if store is None or since is None:
         return Horizon(None)
@@ -102,7 +103,8 @@ def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datet
     active = store.activations(portal.id)
     changed = since_changed(store, portal.id, portal.policy, last_completed(store, portal.id) or now, now)
     starts = {rule.id: active.get(rule.id, now) for rule in portal.policy.rules}
-    return Horizon(since, {rule: max(at, changed.get(rule, at)) for rule, at in starts.items()})
+    horizon = Horizon(since, {rule: max(at, changed.get(rule, at)) for rule, at in starts.items()})
+    return kept_within(horizon, now, portal.retention)
 
 
 def note_outage(store: Store, portal: int, now: datetime) -> None:

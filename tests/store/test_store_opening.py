@@ -15,6 +15,7 @@ from hubsync.store import open_store, schema, tables, upgrade
 from hubsync.store.engine import Database
 from hubsync.store.faults import describe
 from hubsync.store.location import Server, locate
+from hubsync.store.schema import REVISIONS
 from tests.store.builders import NOW, PORTAL, a_look, a_run
 
 
@@ -99,8 +100,8 @@ def test_a_newer_schema_is_refused_even_by_a_migration(database_url: str, tmp_pa
 
 
 def test_upgrade_creates_then_finds_nothing_to_do(database_url: str, tmp_path: Path) -> None:
-    assert upgrade(database_url, base=tmp_path) == (None, "0001")
-    assert upgrade(database_url, base=tmp_path) == ("0001", "0001")
+    assert upgrade(database_url, base=tmp_path) == (None, REVISIONS[-1])
+    assert upgrade(database_url, base=tmp_path) == (REVISIONS[-1], REVISIONS[-1])
 
 
 def test_a_migration_that_fails_leaves_nothing_half_done(
@@ -116,7 +117,7 @@ def test_a_migration_that_fails_leaves_nothing_half_done(
     with pytest.raises(StoreError, match="the power went"):
         open_store(database_url, base=tmp_path)
     monkeypatch.undo()
-    assert upgrade(database_url, base=tmp_path) == (None, "0001")
+    assert upgrade(database_url, base=tmp_path) == (None, REVISIONS[-1])
 
 
 @pytest.mark.parametrize(

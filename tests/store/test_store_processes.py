@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hubsync.store import LeaseLost, Store, open_store, upgrade
+from hubsync.store.schema import REVISIONS
 from tests.store.builders import NOW, PORTAL, a_run, a_write
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,7 @@ def test_processes_that_create_the_database_at_once_all_find_it_made(database_ur
     answers = [process.communicate(timeout=60) for process in processes]
     assert [error for _, error in answers if error] == []
     assert sorted(int(out) for out, _ in answers) == [1, 2]
-    assert upgrade(database_url, base=tmp_path) == ("0001", "0001")
+    assert upgrade(database_url, base=tmp_path) == (REVISIONS[-1], REVISIONS[-1])
 
 
 def test_rows_planned_by_a_process_that_was_killed_are_there_and_unsettled(database_url: str, tmp_path: Path) -> None:
