@@ -17,7 +17,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
 from hubsync.store.store import Store
 from hubsync.store.values import FREE_STATES, Write
-from hubsync.sync.merges import follow, former_ids, ledger_of
+from hubsync.sync.merges import follow, former_ids, ledger_of, with_aliases
 from hubsync.sync.standing import is_restoring
 
 _TAGS = re.compile(r"<[^>]*>|\s+")
@@ -63,7 +63,7 @@ class Book:
 
     def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
         """Contacts with `spent`, `faded`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted so."""
-        former = former_ids(contacts)
+        former = with_aliases(self.store, self.portal, former_ids(contacts))
         if former and self.notes:
             follow(self.store, self.portal, former)
         ledger = ledger_of(self.store, self.portal, contacts, former)

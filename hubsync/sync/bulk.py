@@ -116,7 +116,7 @@ def write_bulk(
         refuse_frozen(session.pace, started)
         store.close_dead_runs(portal.id, started)
         recover(session.gateway, store, portal.id, started, fence=lease.transaction)
-        admit_alone(session.gateway, store, portal, session.app_id, started, lease.transaction)
+        admit_alone(session, store, lease, started)
         bulk = Bulk()
         picker = Picker(session, asked)
         for picked in _changing(picker, bulk, advance):

@@ -17,6 +17,7 @@ from hubsync.policy.policy import Horizon, Policy
 from hubsync.portal.gateway import Gateway
 from hubsync.sync.book import Dresser
 from hubsync.sync.dear import fetch
+from hubsync.sync.merges import as_one_each
 
 WAITING_ROOM = 500
 """Contacts that wait for dear facts before they are fetched together: ten batch reads with history."""
@@ -74,7 +75,7 @@ class Looker:
         for start in range(0, len(ids), WAITING_ROOM):
             read = self.gateway.read_contacts(ids[start : start + WAITING_ROOM], self.policy.properties)
             self.missing += read.missing
-            yield from self.over([list({c.id: c for c in read.found.values()}.values())])
+            yield from self.over([as_one_each(read.found)])
 
     def again(self, contacts: Sequence[Contact], as_if: Callable[[Contact], Contact] = lambda c: c) -> list[Look]:
         """Decide anew on contacts as just read, with their history; everything dear is fetched afresh.

@@ -7,25 +7,27 @@ ledger can't account for, by position or else by time, are another hubsync's, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from hubsync.errors import StoreError
 from hubsync.policy.contact import Contact, RawEntry
 from hubsync.policy.instants import parse_instant
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.portal.gateway import Gateway
 from hubsync.portal.writing import same_value
 from hubsync.store.store import Store
 from hubsync.store.values import Write
 from hubsync.sync.adopting import ADOPTED, admit
-from hubsync.sync.binding import BoundPortal
+from hubsync.sync.lease import PortalLease
 from hubsync.sync.merges import MERGED
 from hubsync.sync.plan import instant
 from hubsync.sync.position import INTEGRATION, stamp, value
 from hubsync.sync.recovery import SKEW, UNDER_WAY
 from hubsync.sync.writing import LAST_ACTION
+
+if TYPE_CHECKING:
+    from hubsync.sync.reconcile import Session
 
 ALONE = "neighbours.alone"
 """Cursor: when no second hubsync was found last."""
@@ -39,18 +41,9 @@ TOGETHER = timedelta(seconds=1)
 """Properties of one update bear the same time stamp, give or take."""
 NAMES = (STATUS, STAGE, LAST_ACTION)
 
-Fence = Callable[[], AbstractContextManager[None]]
-
 
 def admit_alone(
-    gateway: Gateway,
-    store: Store,
-    portal: BoundPortal,
-    configured: str | None,
-    now: datetime,
-    fence: Fence,
-    *,
-    adopt: bool = False,
+    session: Session, store: Store, lease: PortalLease, now: datetime, *, adopt: bool = False
 ) -> str | None:
     """Let a run write, and give the number of our app where it is known. Up to three calls, at most once an hour.
 
@@ -58,7 +51,8 @@ def admit_alone(
     one that isn't this database's wrote to a contact lately; `adopt` takes over what was written until now, and what
     comes afterwards is another's again. `now` is the portal's time.
     """
-    app_id = admit(gateway, store, portal, configured, now, adopt=adopt)
+    gateway, portal = session.gateway, session.portal
+    app_id = admit(gateway, store, portal, session.app_id, now, adopt=adopt)
     if adopt or LAST_ACTION not in portal.definitions or _asked_lately(store, portal.id, now):
         return app_id
     since = max(now - LATELY, _adopted(store, portal.id) or now - LATELY)
@@ -68,7 +62,7 @@ def admit_alone(
         found = foreign(contact, ledger.get(contact.id, ()), app_id, since)
         if found is not None:
             raise StoreError(_refusal(portal.id, contact, *found))
-    with fence():
+    with lease.transaction():
         store.set_cursor(portal.id, ALONE, now.isoformat())
     return app_id
 

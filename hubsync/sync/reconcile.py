@@ -23,6 +23,7 @@ from hubsync.sync.adopting import adopt as take_over
 from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import Book, Dresser, NoBook
+from hubsync.sync.departed import settle_departed, unseen
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
@@ -148,9 +149,7 @@ def write(
         session, notices = as_known(session, store)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
-        app_id = admit_alone(
-            session.gateway, store, session.portal, session.app_id, started, lease.transaction, adopt=adopt
-        )
+        app_id = admit_alone(session, store, lease, started, adopt=adopt)
         first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
@@ -280,7 +279,8 @@ def _decide_all(
         remember(store, session.portal, looks, session.portal_now())
         advance(len(looks))
     if scope.moves_cursor:
-        store.forget(session.portal.id, gone)  # due, and not there any more
+        departed = unseen(store, session.portal.id, started) if tally.all_contacts else gone
+        settle_departed(session.gateway, store, session.portal.id, lease, departed)
     return changed, base_for_guard(store, session.portal.id, scope, tally.in_scope), pacer.allot()
 
 

@@ -175,7 +175,7 @@ def write_treatment(
         refuse_frozen(session.pace, now)
         store.close_dead_runs(portal, now)
         recover(session.gateway, store, portal, now, fence=lease.transaction)
-        admit_alone(session.gateway, store, session.portal, session.app_id, now, lease.transaction)
+        admit_alone(session, store, lease, now)
         treated = Treated(treatment)
         room, treated.again = _room(store, portal, now)
         looker = _looker(session, store, categories, treatment, Book(store, portal, session.gateway, now=now), now)

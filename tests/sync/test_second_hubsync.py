@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from hubsync.sandbox.acts.sources import integration
 from hubsync.store.database import open_store
 from hubsync.sync import reconcile
 from hubsync.sync.backlog import Categories
+from hubsync.sync.lease import PortalLease
 from hubsync.sync.neighbours import ALONE, admit_alone
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
@@ -181,7 +181,8 @@ def test_it_costs_three_calls_an_hour_at_most(desk: Desk) -> None:
 
 
 def calls_for_it(desk: Desk) -> int:
-    portal = desk.bound()
+    session = desk.session()
     before = desk.gateway.calls
-    admit_alone(desk.gateway, desk.store, portal, None, desk.clock.now(), nullcontext)
+    with PortalLease(desk.store, session.portal.id, "a test") as lease:
+        admit_alone(session, desk.store, lease, desk.clock.now())
     return desk.gateway.calls - before
