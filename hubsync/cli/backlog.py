@@ -9,7 +9,7 @@ import typer
 
 from hubsync.cli.build import Workbench, workbench
 from hubsync.cli.context import invocation
-from hubsync.cli.options import FormatOption, OutOption, WriteOption
+from hubsync.cli.options import AllowChangesOption, FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
 from hubsync.errors import SettingsError
@@ -48,10 +48,7 @@ def backlog(
         ),
     ] = None,
     write: WriteOption = False,
-    allow_changes: Annotated[
-        int | None,
-        typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
-    ] = None,
+    allow_changes: AllowChangesOption = None,
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:

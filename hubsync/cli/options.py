@@ -41,3 +41,16 @@ WriteOption = Annotated[
 PortalOption = Annotated[
     int | None, typer.Option("--portal", metavar="ID", help="Number of the portal, where there are several.")
 ]
+AllowChangesOption = Annotated[
+    int | None,
+    typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
+]
+AllowTasksOption = Annotated[
+    int | None,
+    typer.Option(
+        "--allow-tasks",
+        metavar="N",
+        min=0,
+        help="Let the guard pass N new tasks once; for this run no owner's daily cap holds either.",
+    ),
+]

@@ -13,18 +13,19 @@ import typer
 
 from hubsync.cli.build import Workbench, workbench
 from hubsync.cli.context import invocation
-from hubsync.cli.options import FormatOption, OutOption, WriteOption
+from hubsync.cli.options import AllowChangesOption, FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
+from hubsync.cli.refused import refused_plan_shown
 from hubsync.cli.sync import Stopped, readable
-from hubsync.errors import SettingsError
-from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.sync.bulk import Bulk, BulkChange, plan_bulk, write_bulk
+from hubsync.errors import SettingsError, UnsafePlan
+from hubsync.policy.vocabulary import STATUS
+from hubsync.sync.bulk import Bulk, BulkChange, BulkRefused, plan_bulk, write_bulk
 from hubsync.sync.bulk_list import read_list
 from hubsync.sync.bulk_pick import REASON, Asked, reason_option
 from hubsync.sync.bulk_where import Statuses, compile_where
 from hubsync.sync.guard import limits_of
-from hubsync.sync.others import MANY, SAMPLE, others_at_work
+from hubsync.sync.others import MANY, others_at_work
 
 COLUMNS = (
     Column("contact", "Contact"),
@@ -57,10 +58,7 @@ def set_status(
     ] = None,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with every change.")] = "",
     write: WriteOption = False,
-    allow_changes: Annotated[
-        int | None,
-        typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
-    ] = None,
+    allow_changes: AllowChangesOption = None,
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:
@@ -77,7 +75,8 @@ def set_status(
         asked = _asked(bench, status, where or [], source, reason.strip())
         with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
             if writes:
-                bulk = _write(bench, asked, allow_changes, bar.advance)
+                with refused_plan_shown(lambda stop: _refused(bench, asked, stop, began), form, out):
+                    bulk = _write(bench, asked, allow_changes, bar.advance)
             else:
                 bulk = plan_bulk(bench.session, asked, bar.advance)
                 _say_who_else(bench, bulk)
@@ -90,11 +89,9 @@ def set_status(
 
 def _say_who_else(bench: Workbench, bulk: Bulk) -> None:
     """B3: who else writes the two fields of these contacts, before many of them are written."""
-    chosen = list(dict.fromkeys(c.contact for c in bulk.changes if c.state == "planned"))
-    if len(chosen) > MANY:
-        read = bench.gateway.read_contacts(chosen[:SAMPLE], (STATUS, STAGE), (STATUS, STAGE))
-        typer.echo(f"Before {len(chosen):,} contacts are written, who else is at work on them:", err=True)
-        for line in others_at_work(read.found.values(), bench.portal, bench.session.app_id):
+    if bulk.chosen > MANY:
+        typer.echo(f"Before {bulk.chosen:,} contacts are written, who else is at work on them:", err=True)
+        for line in others_at_work(bulk.sample, bench.portal, bench.session.app_id):
             typer.echo(f"- {line}", err=True)
 
 
@@ -128,9 +125,17 @@ def _asked(bench: Workbench, status: str | None, where: Sequence[str], source: P
 def _write(bench: Workbench, asked: Asked, allow_changes: int | None, advance: Callable[[int], None]) -> Bulk:
     limits = limits_of(bench.rules.files.portal.guard, allow_changes)
     try:
-        return write_bulk(bench.session, bench.written, asked, limits, advance)
+        return write_bulk(
+            bench.session, bench.written, asked, limits, advance, announce=lambda bulk: _say_who_else(bench, bulk)
+        )
     except KeyboardInterrupt as stop:
         raise Stopped(str(stop) or "Stopped. Nothing was written.") from stop
+
+
+def _refused(bench: Workbench, asked: Asked, stop: UnsafePlan, began: float) -> Report:
+    """What the guard refused, or what a freeze keeps from being written, as a preview shows it."""
+    bulk = stop.bulk if isinstance(stop, BulkRefused) else plan_bulk(bench.session, asked)
+    return report_of(bench, asked, bulk, writes=False, seconds=time.monotonic() - began)
 
 
 def report_of(bench: Workbench, asked: Asked, bulk: Bulk, *, writes: bool, seconds: float) -> Report:

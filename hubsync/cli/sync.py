@@ -12,17 +12,18 @@ import typer
 
 from hubsync.cli.build import Workbench, workbench
 from hubsync.cli.context import invocation
-from hubsync.cli.options import FormatOption, OutOption, WriteOption
+from hubsync.cli.options import AllowChangesOption, AllowTasksOption, FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
-from hubsync.errors import HubsyncError, SettingsError
+from hubsync.cli.refused import refused_plan_shown
+from hubsync.errors import HubsyncError, SettingsError, UnsafePlan
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.worktime import parse_duration
 from hubsync.sync import reconcile
 from hubsync.sync.guard import Limits, limits_of
 from hubsync.sync.pacing import frozen
 from hubsync.sync.plan import Row
-from hubsync.sync.reconcile import Outcome
+from hubsync.sync.reconcile import Outcome, PlanRefused
 from hubsync.sync.scope import Scope
 
 COULD_NOT_RUN = 3
@@ -45,13 +46,8 @@ def sync(
         list[str] | None, typer.Option("--contact", metavar="ID", help="Look at this contact; may be repeated.")
     ] = None,
     write: WriteOption = False,
-    allow_changes: Annotated[
-        int | None,
-        typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
-    ] = None,
-    allow_tasks: Annotated[
-        int | None, typer.Option("--allow-tasks", metavar="N", min=0, help="Let the guard pass N new tasks once.")
-    ] = None,
+    allow_changes: AllowChangesOption = None,
+    allow_tasks: AllowTasksOption = None,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Take over what an earlier database of hubsync left in the portal; once.")
     ] = False,
@@ -78,9 +74,10 @@ def sync(
         with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
             if writes and stands_still is None:
                 limits = limits_of(bench.rules.files.portal.guard, allow_changes, allow_tasks)
-                outcome = _write(bench, scope, limits, bar.advance, adopt)
+                with refused_plan_shown(lambda stop: _refused(bench, stop, time.monotonic() - began), form, out):
+                    outcome = _write(bench, scope, limits, bar.advance, adopt)
             else:
-                outcome = reconcile.plan(bench.session, scope, bar.advance)
+                outcome = reconcile.plan(bench.session, scope, bar.advance, lifted=allow_tasks is not None)
         seconds = time.monotonic() - began
         emit(report_of(bench, outcome, seconds), form=form, out=out)
         if stands_still is not None:
@@ -98,6 +95,13 @@ def _write(bench: Workbench, scope: Scope, limits: Limits, advance: Callable[[in
         return reconcile.write(bench.session, bench.written, scope, limits, advance, adopt=adopt)
     except KeyboardInterrupt as stop:
         raise Stopped(str(stop) or "Stopped. Nothing was written.") from stop
+
+
+def _refused(bench: Workbench, stop: UnsafePlan, seconds: float) -> Report:
+    """The plan that the guard refused, as `sync` without --write shows it."""
+    if not isinstance(stop, PlanRefused):
+        raise stop
+    return report_of(bench, stop.outcome, seconds)
 
 
 def landed(outcome: Outcome) -> bool:

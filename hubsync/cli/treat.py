@@ -12,6 +12,7 @@ from hubsync.cli.context import invocation
 from hubsync.cli.options import Format
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
+from hubsync.cli.refused import refused_plan_shown
 from hubsync.cli.sync import Stopped, readable
 from hubsync.policy.vocabulary import STATUS
 from hubsync.sync.backlog import Categories
@@ -52,7 +53,8 @@ def treat(
         if writes:
             limits = limits_of(bench.rules.files.portal.guard, allow_changes)
             try:
-                done = write_treatment(bench.session, bench.written, categories, treatment, limits)
+                with refused_plan_shown(lambda _: report_of(bench, planned, writes=False), form, out):
+                    done = write_treatment(bench.session, bench.written, categories, treatment, limits)
             except KeyboardInterrupt as stop:
                 raise Stopped(str(stop) or "Stopped. Nothing was written.") from stop
         emit(report_of(bench, done, writes=writes), form=form, out=out)

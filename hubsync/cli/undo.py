@@ -11,9 +11,10 @@ import typer
 
 from hubsync.cli.build import Workbench, workbench
 from hubsync.cli.context import invocation
-from hubsync.cli.options import Format, FormatOption, OutOption, WriteOption
+from hubsync.cli.options import AllowChangesOption, Format, FormatOption, OutOption, WriteOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
+from hubsync.cli.refused import refused_plan_shown
 from hubsync.cli.setup import undo_report_of
 from hubsync.cli.sync import Stopped, readable
 from hubsync.sync.guard import Limits, limits_of
@@ -45,10 +46,7 @@ def undo(
     allow_backward: Annotated[
         bool, typer.Option("--allow-backward", help="Also move Lifecycle stages backward.")
     ] = False,
-    allow_changes: Annotated[
-        int | None,
-        typer.Option("--allow-changes", metavar="N", min=0, help="Let the guard pass N changed contacts once."),
-    ] = None,
+    allow_changes: AllowChangesOption = None,
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:
@@ -63,7 +61,10 @@ def undo(
             return _undo_setup(bench, run, writes, form, out)
         if writes:
             limits = limits_of(bench.rules.files.portal.guard, allow_changes)
-            with progress("Taking back", verbose=invocation(context).verbose) as bar:
+            with (
+                refused_plan_shown(lambda _: _preview(bench, run, allow_backward, form, out), form, out),
+                progress("Taking back", verbose=invocation(context).verbose) as bar,
+            ):
                 undoing = _write(bench, run, limits, allow_backward, bar.advance)
         else:
             undoing = plan_undo(bench.session, bench.written, run, allow_backward=allow_backward)
@@ -72,6 +73,11 @@ def undo(
             more = " --allow-backward" if allow_backward else ""
             typer.echo(f"Nothing was written. To do this: hubsync undo {run}{more} --write")
     return 0 if undoing.whole else 1
+
+
+def _preview(bench: Workbench, run: int, allow_backward: bool, form: Format | None, out: Path | None) -> Report:
+    undoing = plan_undo(bench.session, bench.written, run, allow_backward=allow_backward)
+    return report_of(bench, undoing, False, rows_alone=_is_csv(form, out))
 
 
 def _undo_setup(bench: Workbench, run: int, writes: bool, form: Format | None, out: Path | None) -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from hubsync.errors import UnsafePlan
+from hubsync.policy.contact import Contact
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.values import Outcome, Update
 from hubsync.store.store import Store
@@ -21,6 +23,7 @@ from hubsync.sync.bulk_pick import Asked, Dropped, Picked, Picker, Setting, batc
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.neighbours import admit_alone
+from hubsync.sync.others import SAMPLE
 from hubsync.sync.pacing import refuse_frozen
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Row, Tally
@@ -72,6 +75,10 @@ class Bulk:
     overwrote: int = 0
     """Values written over unseen, between the last read and the write, that were not put back; each is named."""
     changes: list[BulkChange] = field(default_factory=list)
+    chosen: int = 0
+    """Contacts to be changed, as planned."""
+    sample: list[Contact] = field(default_factory=list)
+    """The first of them, with their histories."""
 
     @property
     def whole(self) -> bool:
@@ -91,6 +98,14 @@ class Bulk:
         self.changes += [BulkChange(picked.contact.id, setting, state, told) for setting in picked.settings]
 
 
+class BulkRefused(UnsafePlan):
+    """The guard stopped a run before its first write; `bulk` is what it refused."""
+
+    def __init__(self, message: str, bulk: Bulk) -> None:
+        super().__init__(message)
+        self.bulk = bulk
+
+
 def plan_bulk(session: Session, asked: Asked, advance: Advance = lambda _n: None) -> Bulk:
     """What would change; nothing is written. Raises SettingsError for a list that can't be carried out as a whole."""
     bulk = Bulk()
@@ -102,9 +117,15 @@ def plan_bulk(session: Session, asked: Asked, advance: Advance = lambda _n: None
 
 
 def write_bulk(
-    session: Session, store: Store, asked: Asked, limits: Limits, advance: Advance = lambda _n: None
+    session: Session,
+    store: Store,
+    asked: Asked,
+    limits: Limits,
+    advance: Advance = lambda _n: None,
+    *,
+    announce: Callable[[Bulk], None] = lambda _bulk: None,
 ) -> Bulk:
-    """Plan, pass the guard, write. Nothing to do makes no run.
+    """Plan, pass the guard, write. Nothing to do makes no run; `announce` gets the plan before the first write.
 
     Raises SettingsError as `plan_bulk`, UnsafePlan before the first write where too much would change, StoreError where
     another run is writing to the portal, or another hubsync did. A KeyboardInterrupt passes through with a text that
@@ -122,9 +143,10 @@ def write_bulk(
         for picked in _changing(picker, bulk, advance):
             spool.append(picked)
         bulk.contacts, bulk.in_scope = picker.looked, picker.in_scope
-        limits.refuse_too_much(spool.count, _base(store, portal.id, bulk), 0)
+        _pass_guard(limits, _base(store, portal.id, bulk), bulk, spool)
         if not spool.count:
             return bulk
+        announce(bulk)
         store.remember_portal(portal.id, at=started, time_zone=portal.account.time_zone)
         bulk.run = store.start_run(portal.id, KIND, _args(asked), portal.policy.digest, started, epoch=lease.epoch)
         state: RunState = "failed"
@@ -142,11 +164,24 @@ def write_bulk(
     return bulk
 
 
+def _pass_guard(limits: Limits, base: int, bulk: Bulk, spool: Spool[Picked]) -> None:
+    """Raise BulkRefused where the guard stops the run: with all that it would write, as a preview lists it."""
+    try:
+        limits.refuse_too_much(spool.count, base, 0)
+    except UnsafePlan as stop:
+        for picked in spool:
+            bulk.note(picked, "planned")
+        raise BulkRefused(str(stop), bulk) from stop
+
+
 def _changing(picker: Picker, bulk: Bulk, advance: Advance) -> Iterator[Picked]:
     """The contacts to be changed; the others are counted or noted."""
     for page in picker.all(advance):
         for picked in page:
             if _is_to_change(picked, bulk):
+                bulk.chosen += 1
+                if len(bulk.sample) < SAMPLE:
+                    bulk.sample.append(picked.contact)
                 yield picked
 
 

@@ -30,7 +30,8 @@ class Limits:
         if tasks > (self.allow_tasks if self.allow_tasks is not None else self.tasks):
             raise UnsafePlan(
                 f"plan: {tasks:,} tasks would be created, the limit is {self.tasks:,} a run. Nothing was written. "
-                f"Look at the plan (without --write), then allow it once with --allow-tasks {tasks}."
+                f"Look at the plan (without --write), then allow it once with --allow-tasks {tasks}, which also lets "
+                "an owner get more new tasks than portal.yaml grants a day."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,12 +118,19 @@ def test_what_is_half_asked_is_refused(
     assert said in capsys.readouterr().err
 
 
-def test_the_guard_ends_with_4_and_allow_changes_lets_it_pass_once(cli_desk: Desk, hubsync_json: Call) -> None:
+def test_the_guard_ends_with_4_and_allow_changes_lets_it_pass_once(
+    cli_desk: Desk, hubsync_json: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
     contacts = [cli_desk.lead("NEW") for _ in range(21)]
     asked = ("set-status", "nurture", "--where", "lead_status is new", "--write")
-    code, said = hubsync_json(*asked)
-    assert code == 4
-    assert "21 of 21 contacts in scope would change" in said
+    assert run(asked) == 4
+    said = capsys.readouterr()
+    assert ("21 of 21 contacts in scope would change" in said.err, said.out) == (True, "")
+    code, refused = hubsync_json(*asked)
+    assert (code, refused["run"], refused["mode"]) == (4, None, "plan")
+    assert [(c["contact"], c["to"], c["state"]) for c in refused["changes"]] == [
+        (contact, "NURTURE", "planned") for contact in contacts
+    ]
     assert cli_desk.written() == []
     code, found = hubsync_json(*asked, "--allow-changes", "21")
     assert (code, len(found["changes"])) == (0, 21)
@@ -150,12 +158,31 @@ def test_a_table_shows_labels_sums_up_and_names_what_does_not_fit(
     assert line.endswith("(C1, cell_sql_new)")
 
 
-def test_a_preview_of_many_says_who_else_writes_the_two_fields(
-    cli_desk: Desk, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("more", [(), ("--write", "--allow-changes", "21")], ids=["preview", "write"])
+def test_many_contacts_come_with_who_else_writes_the_two_fields(
+    cli_desk: Desk, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
 ) -> None:
     for _ in range(21):
         acts.workflow_sets(cli_desk.portal, cli_desk.lead(), "hs_lead_status", "NEW", name="Welcome", at=ago(hours=2))
-    assert run(["set-status", "nurture", "--where", "lead_status is new"]) == 0
-    said = capsys.readouterr().err
-    assert "Before 21 contacts are written, who else is at work on them:" in said
-    assert "- AUTOMATION_PLATFORM (Welcome) wrote Lead Status 21 times" in said
+    assert run(["set-status", "nurture", "--where", "lead_status is new", "--format", "json", *more]) == 0
+    told = capsys.readouterr()
+    assert "Before 21 contacts are written, who else is at work on them:" in told.err
+    assert "- AUTOMATION_PLATFORM (Welcome) wrote Lead Status 21 times" in told.err
+    assert "workflows and lists that react to these fields can't be seen here" in told.err
+    assert len(json.loads(told.out)["changes"]) == 21
+
+
+def test_who_else_writes_is_told_before_the_first_write(cli_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(21):
+        acts.workflow_sets(cli_desk.portal, cli_desk.lead(), "hs_lead_status", "NEW", name="Welcome", at=ago(hours=2))
+    written: list[int] = []
+
+    def at_work(*_given: Any) -> list[str]:
+        written.append(len(cli_desk.written()))
+        return []
+
+    monkeypatch.setattr("hubsync.cli.set_status.others_at_work", at_work)
+    asked = ("set-status", "nurture", "--where", "lead_status is new", "--write", "--allow-changes", "21")
+    assert run([*asked, "--format", "json"]) == 0
+    assert written == [0]
+    assert len(cli_desk.written("hs_lead_status")) == 21

@@ -97,7 +97,8 @@ def test_what_the_rules_would_set_can_be_asked_for_but_no_stage_for_an_old_cause
 
 def test_the_guard_stops_what_is_too_much_and_lets_it_pass_once(cli_desk: Desk, hubsync_json: Json) -> None:
     leads(cli_desk, 21, days=100)
-    assert hubsync_json("backlog", "--treat", OLDER, "--write")[0] == 4
+    code, refused = hubsync_json("backlog", "--treat", OLDER, "--write")
+    assert (code, refused["run"], [c["state"] for c in refused["changes"]]) == (4, None, ["planned"] * 21)
     assert cli_desk.written() == []
     assert hubsync_json("backlog", "--treat", OLDER, "--write", "--allow-changes", "21")[0] == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -126,6 +127,9 @@ def test_the_guard_ends_with_4_and_says_how_to_allow_it(cli_desk: Desk, capsys: 
     cli_desk.sync()
     assert run(["undo", "1", "--write"]) == 4
     assert "--allow-changes 21" in capsys.readouterr().err
+    assert run(["undo", "1", "--write", "--format", "json"]) == 4
+    refused = json.loads(capsys.readouterr().out)
+    assert (refused["run"], [c["state"] for c in refused["changes"]]) == (None, ["planned"] * 21)
     assert {cli_desk.status(c) for c in contacts} == {"ATTEMPTED_TO_CONTACT"}
     assert run(["undo", "1", "--write", "--allow-changes", "21"]) == 0
     assert {cli_desk.status(c) for c in contacts} == {"NEW"}

@@ -284,6 +284,37 @@ def test_the_guard_stops_a_large_plan_before_the_first_write_and_says_what_to_al
     assert [run["state"] for run in runs.json["runs"]] == ["done", "stopped", "stopped"]
 
 
+def test_what_the_guard_refused_is_there_as_json_just_as_the_plan_is(desk: Desk, hubsync: Hubsync) -> None:
+    for _ in range(21):
+        qualified(desk)
+    fresh = [desk.lead("NEW", at=ago(hours=1)) for _ in range(17)]
+    plan = hubsync("sync", "--format", "json").json
+    ran = hubsync("sync", "--write", "--format", "json")
+    assert ran.code == 4
+    assert ran.err.startswith("plan: 21 of ")
+    assert (ran.json["run"], ran.json["mode"]) == (None, "plan")
+    same = ("contacts", "changes", "waiting")
+    assert {name: ran.json[name] for name in same} == {name: plan[name] for name in same}
+    assert [c["state"] for c in ran.json["changes"]] == ["planned"] * 21
+    assert [(t["contact"], t["rule"], t["state"]) for t in ran.json["tasks"]] == [
+        *((contact, "first_contact_task", "planned") for contact in fresh[:15]),
+        (fresh[15], "tasks_over_the_cap", "planned"),
+    ]
+    assert [(h["contact"], h["why"]) for h in ran.json["held"]] == [(c, "cap") for c in fresh[15:]]
+    assert desk.written() == []
+    rows = hubsync("sync", "--write", "--out", "refused.csv")
+    assert (rows.code, rows.out) == (4, "")
+    assert len(Path("refused.csv").read_text().splitlines()) == 22
+
+
+def test_a_plan_with_allowed_tasks_shows_them_without_an_owners_cap(desk: Desk, hubsync: Hubsync) -> None:
+    fresh = [desk.lead("NEW", at=ago(hours=1)) for _ in range(17)]
+    plan = hubsync("sync", "--allow-tasks", "17", "--format", "json").json
+    assert (sorted(t["contact"] for t in plan["tasks"]), plan["held"]) == (sorted(fresh), [])
+    ran = hubsync("sync", "--write", "--allow-tasks", "17", "--format", "json")
+    assert (ran.code, len(ran.json["tasks"]), ran.json["held"]) == (0, 17, [])
+
+
 def test_the_guard_lets_a_share_of_the_contacts_in_scope_pass(desk: Desk, hubsync: Hubsync) -> None:
     for _ in range(210):
         desk.lead("CONNECTED")
@@ -298,6 +329,7 @@ def test_the_guard_stops_more_tasks_than_a_run_may_write(desk: Desk, hubsync: Hu
     ran = hubsync("sync", "--write")
     assert ran.code == 4
     assert "201 tasks would be created" in ran.err
+    assert "--allow-tasks 201, which also lets an owner get more new tasks than portal.yaml grants a day" in ran.err
     assert desk.requests("/tasks/batch/create") == []
     assert hubsync("sync", "--write", "--allow-tasks", "201", "--format", "json").code == 0
     assert sum(len(desk.tasks(c)) for c in desk.portal.contacts()) == 201
