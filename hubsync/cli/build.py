@@ -62,14 +62,20 @@ def workbench(context: typer.Context, *, bulk: bool = True, database: str = "if 
     with contextlib.ExitStack() as stack:
         store = _store(stack, settings, database)
         gateway = stack.enter_context(Gateway(settings.api_url, tokens, api_version=settings.api_version, bulk=bulk))
-        known = store.known_portal() if store is not None else None
-        settle = timedelta(seconds=settings.settle_seconds) if settings.settle_seconds is not None else None
-        portal = bind(gateway, rules, settle=settle, known_portal=known)
-        _same_portal(given, portal)
-        pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
-        portal = tuned(portal, store)
-        session = Session(gateway, portal, store, local_now, settings.effective_since, settings.app_id, pace)
-        yield Workbench(settings, rules, gateway, portal, store, session)
+        session = session_of(given, settings, rules, gateway, store)
+        yield Workbench(settings, rules, gateway, session.portal, store, session)
+
+
+def session_of(
+    given: Invocation, settings: Settings, rules: LoadedRules, gateway: Gateway, store: Store | None
+) -> Session:
+    """The portal as it is now with the rules bound to it. Raises RuleFileError or a PortalError."""
+    known = store.known_portal() if store is not None else None
+    settle = timedelta(seconds=settings.settle_seconds) if settings.settle_seconds is not None else None
+    portal = bind(gateway, rules, settle=settle, known_portal=known)
+    _same_portal(given, portal)
+    pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
+    return Session(gateway, tuned(portal, store), store, local_now, settings.effective_since, settings.app_id, pace)
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ COMMANDS: tuple[Entry, ...] = (
     _at("setup", "setup", "Create the properties and options needed."),
     _at("audit", "audit", "Hold every contact against the policy; writes nothing."),
     _at("sync", "sync", "Plan what rules would change; with --write, do it."),
-    _planned("serve", "Run the service: webhooks, polling, pages."),
+    _at("serve", "serve", "Run the service: webhooks, polling, pages."),
     _at("explain", "explain", "Say why a contact was changed, or why not."),
     _at("runs", "runs", "List past runs."),
     _at("undo", "undo", "Preview taking a run back; with --write, do it."),

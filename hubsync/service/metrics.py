@@ -10,6 +10,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from hubsync.portal.values import Call
+from hubsync.sync.plan import Tally
 
 LAG = (0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30, 60, 120, 300, 900, 3_600)
 """Seconds from an event to the correction it led to."""
@@ -24,7 +25,7 @@ class Metrics:
         self.events = self._counter("events", "Events in webhook requests, used or left out and why.", "use")
         self.hints = self._counter("hints", "Contacts that something said to look at, by what said it.", "source")
         self.looks = self._counter("looks", "Contacts looked at.")
-        self.decisions = self._counter("decisions", "Decisions, by what they ask for: nothing, change, task.", "kind")
+        self.decisions = self._counter("decisions", "Decisions, by whether they ask for something.", "kind")
         self.writes = self._counter("writes", "Changes and tasks, by what became of them.", "kind", "outcome")
         self.overrides = self._counter("overrides", "Writes that people were found to have changed back.")
         self.held = self._gauge("held_changes", "Contacts whose changes the guard holds, by rule.", "rule")
@@ -49,6 +50,15 @@ class Metrics:
             key = (call.method, call.route, str(call.status or "none"))
             self.calls.labels(*key).inc(max(0, call.count - self._known_calls.get(key, 0)))
             self._known_calls[key] = call.count
+
+    def decided(self, looks: int, tally: Tally) -> None:
+        """Count what came of so many looks."""
+        asked = {row["contact"] for row in tally.changes} | {row["contact"] for row in tally.tasks}
+        self.decisions.labels("nothing").inc(max(0, looks - len(asked)))
+        self.decisions.labels("something").inc(len(asked))
+        for kind, rows in (("change", tally.changes), ("task", tally.tasks)):
+            for row in rows:
+                self.writes.labels(kind, row["state"]).inc()
 
     def polled(self, kind: str, at: datetime) -> None:
         """A poll of one kind of object was completed."""

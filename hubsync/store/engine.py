@@ -81,6 +81,12 @@ class Database:
             finally:
                 del self._local.tx
 
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection of its own, for what lasts as long as the connection does."""
+        with self._writer.connect() as connection:
+            yield connection
+
     def _current(self) -> Connection | None:
         return getattr(self._local, "tx", None)
 

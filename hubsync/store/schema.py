@@ -123,7 +123,7 @@ def _prepared_file(location: SqliteFile) -> Iterator[None]:
 
 def _wait_for_lock(stream: IO[bytes], location: SqliteFile) -> None:
     end = time.monotonic() + _LOCK_WAIT_SECONDS
-    while not _try_lock(stream):
+    while not try_lock(stream):
         if time.monotonic() > end:
             raise StoreError(
                 f"Another hubsync has been migrating {location} for a minute. Wait for it, then try again."
@@ -134,7 +134,8 @@ def _wait_for_lock(stream: IO[bytes], location: SqliteFile) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(stream: IO[bytes]) -> bool:
+    def try_lock(stream: IO[bytes]) -> bool:
+        """Locks the file for this process, if it is free."""
         try:
             msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -144,7 +145,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(stream: IO[bytes]) -> bool:
+    def try_lock(stream: IO[bytes]) -> bool:
+        """Locks the file for this process, if it is free."""
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

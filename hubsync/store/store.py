@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self
 
 from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, tuning, work
 from hubsync.store.engine import Database
-from hubsync.store.parking import Parking
 from hubsync.store.exporting import Exporting
+from hubsync.store.occupancy import occupied
+from hubsync.store.parking import Parking
 from hubsync.store.purging import Purging
 from hubsync.store.values import (
     Holder,
@@ -38,24 +38,25 @@ from hubsync.store.values import (
 
 
 class Store:
-    """An open database. Made by `open_store`; safe to share between threads (writers take turns)."""
+    """An open database, made by `open_store`; safe to share between threads (writers take turns)."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self.parking = Parking(database)
-        """Work that waits for somebody."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Closes every connection. The store can't be used afterwards."""
         self._db.close()
+
+    def occupied(self, who: str) -> AbstractContextManager[None]:
+        """Keeps a second service away. Raises StoreError, naming it, where there is one."""
+        return occupied(self._db, who)
 
     def begin(self, *, portal: int | None = None, epoch: int | None = None) -> AbstractContextManager[None]:
         """Groups calls of this thread into one transaction: all of them, or on an exception none.

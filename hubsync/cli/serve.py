@@ -1,0 +1,91 @@
+"""`hubsync serve`: webhooks, polls, timers and pages in one process, until it is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from hubsync.cli.build import session_of
+from hubsync.cli.context import invocation
+from hubsync.cli.options import WriteOption
+from hubsync.errors import SettingsError
+from hubsync.portal.gateway import Gateway
+from hubsync.rulefiles.load import load_rules
+from hubsync.service.health import Health
+from hubsync.service.metrics import Metrics
+from hubsync.service.reload import Reload
+from hubsync.service.service import Pulse, Service
+from hubsync.settings import Settings
+from hubsync.store.database import open_store
+from hubsync.sync.reconcile import Session
+
+STOPS_WITHIN = 8.0
+"""Seconds for what is under way when it is told to end."""
+
+
+def serve(
+    context: typer.Context,
+    write: WriteOption = False,
+    role: Annotated[str, typer.Option("--role", help="What this process does: all (others come later).")] = "all",
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port to listen on; 0: any.")] = 8080,
+) -> int:
+    """Run the service: webhooks, polling, timers, pages.
+
+    Without --write it looks at everything and writes nothing. Ends cleanly within ten seconds on SIGTERM or Ctrl-C.
+    """
+    if role != "all":
+        raise SettingsError(f"--role {role}: this version runs everything in one process; leave --role away.")
+    given = invocation(context)
+    settings = given.settings(default_log_level="info")
+    writes = write or settings.write
+    ended = threading.Event()
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(open_store(settings.database_url, base=settings.base, migrate=True))
+        stack.enter_context(store.occupied(f"hubsync serve (process {os.getpid()} on {socket.gethostname()})"))
+        tokens = settings.token_provider()
+        gateway = stack.enter_context(Gateway(settings.api_url, tokens, api_version=settings.api_version))
+
+        def renew() -> Session:
+            return session_of(given, settings, load_rules(settings.rules), gateway, store)
+
+        health, metrics = Health(), Metrics()
+        reload = Reload(settings.rules, renew, health, renew())
+        service = Service(store, gateway, reload, health, metrics, writes=writes, pulse=_pulse(settings))
+        stack.enter_context(_signals(ended, reload))
+        service.start()
+        ended.wait()
+        service.stop(STOPS_WITHIN)
+    return 0
+
+
+def _pulse(settings: Settings) -> Pulse:
+    return Pulse(timedelta(seconds=settings.poll_seconds), timedelta(seconds=settings.index_lag_seconds))
+
+
+@contextlib.contextmanager
+def _signals(ended: threading.Event, reload: Reload) -> Iterator[None]:
+    """SIGTERM and Ctrl-C end the service, SIGHUP has the rules and secrets read anew."""
+
+
+    def told(number: int, _frame: object) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            ended.set()
+        else:
+            reload.ask()
+
+    numbers = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = {number: signal.signal(number, told) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,83 @@
+"""Taking up changed rules while the service runs: read, checked against the portal, and only then put in force.
+
+Rules with faults change nothing: the former ones stay in force, and /readyz says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from hubsync.errors import HubsyncError
+from hubsync.service.health import Health
+from hubsync.sync.reconcile import Session
+
+log = structlog.get_logger()
+
+ANEW_AFTER = timedelta(hours=1)
+"""The portal's owners, options and deal steps are read again after so long; rules' records are drawn up anew."""
+
+Fingerprint = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(slots=True)
+class Reload:
+    """The session in force. `renew` reads the rules and the portal; it raises a HubsyncError for what can't be used.
+
+    Any thread may read `session`; one thread calls `look`.
+    """
+
+    folder: Path
+    renew: Callable[[], Session]
+    health: Health
+    session: Session
+    on_new_rules: Callable[[], None] = lambda: None
+    _read: Fingerprint = ()
+    _at: datetime | None = None
+    _asked: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        self._read = fingerprint(self.folder)
+        self._at = self.session.now()
+
+    def ask(self) -> None:
+        """Reload at the next look, whether anything changed or not (SIGHUP)."""
+        self._asked = True
+
+    def look(self) -> None:
+        """Reload what changed since the last look."""
+        found, now = fingerprint(self.folder), self.session.now()
+        changed = found != self._read or self._asked
+        if not changed and self._at is not None and now - self._at < ANEW_AFTER:
+            return
+        self._read, self._at, self._asked = found, now, False
+        try:
+            fresh = self.renew()
+        except HubsyncError as error:
+            if changed:
+                log.warning("rules.refused", reason=str(error))
+                self.health.say("rules", f"The changed rules can't be used; the former ones stay in force. {error}")
+            else:
+                log.warning("portal.unread", reason=str(error))
+            return
+        self.session = fresh
+        self.health.clear("rules")
+        if changed:
+            log.info("rules.reloaded", digest=fresh.portal.policy.digest)
+            self.on_new_rules()
+
+
+def fingerprint(folder: Path) -> Fingerprint:
+    """Names, sizes and times of a folder's rule files: what changes when somebody edits one."""
+    found = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # it vanished this moment; the next look sees the folder as it is then
+        found.append((path.name, status.st_size, status.st_mtime_ns))
+    return tuple(found)

@@ -1,0 +1,210 @@
+"""The service put together: one portal, one process. It starts and ends threads and owns what they share.
+
+What is due stands in the database: a kill at any moment loses nothing, and a start needs no clean stop before it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from hubsync.errors import HubsyncError, PortalError, StoreError, TokenRefused
+from hubsync.logs import redacted
+from hubsync.portal.gateway import Gateway
+from hubsync.service.engine import InProcess
+from hubsync.service.health import Health
+from hubsync.service.intake import Hint, Intake
+from hubsync.service.metrics import Metrics
+from hubsync.service.poller import Listing, Poller
+from hubsync.service.reload import Reload
+from hubsync.service.worker import UNREADABLE, Worker
+from hubsync.store.store import Store
+from hubsync.sync.scope import last_completed
+
+log = structlog.get_logger()
+
+ECHO = "echo"
+"""Why an event of our own app's doing says to look: needless where the contact waits for its look after the write."""
+TICK = 1.0
+"""Seconds between rounds of the housekeeping."""
+POLLS_FAILED = 3
+"""Polls in a row that must fail before somebody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How often the service does what it does by the clock."""
+
+    poll: timedelta = timedelta(seconds=60)
+    lag: timedelta = timedelta(seconds=90)
+
+
+class Service:
+    """A portal's service. `renew` makes a session of the rules and the portal as they are now."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: Gateway,
+        reload: Reload,
+        health: Health,
+        metrics: Metrics,
+        *,
+        writes: bool,
+        pulse: Pulse = Pulse(),
+        hourly: int | None = None,
+    ) -> None:
+        self.store = store
+        self.gateway = gateway
+        self.reload = reload
+        self.health = health
+        self.metrics = metrics
+        self.writes = writes
+        self.pulse = pulse
+        self.portal = reload.session.portal.id
+        self._stopping = threading.Event()
+        self.intake = Intake(store, self.portal, self._now, lambda: self.engine.wake(self.portal))
+        self.worker = Worker(
+            lambda: reload.session,
+            store,
+            self.portal,
+            self.intake,
+            health,
+            metrics,
+            self._sleep,
+            writes,
+            hourly=hourly,
+        )
+        self.engine = InProcess({self.portal: self.worker.stretch})
+        self._poller = Poller(
+            gateway, store, self.portal, self.intake, self._now, pulse.lag, self._stopping.is_set, metrics.polled
+        )
+        self._listing = Listing(
+            gateway, store, self.portal, self.intake, self._now, self._depth, lambda: self._sleep(0.2)
+        )
+        reload.on_new_rules = self._take_up_rules
+        self._threads = [
+            threading.Thread(target=target, name=f"hubsync-{name}", daemon=True)
+            for name, target in (
+                ("engine", self.engine.run),
+                ("poller", self._poll_forever),
+                ("listing", self._list_forever),
+                ("housekeeping", self._keep_house),
+            )
+        ]
+
+    def start(self) -> None:
+        """Begin. Raises PortalError or StoreError where the portal or the database can't be used at all."""
+        session = self.reload.session
+        self.store.remember_portal(self.portal, at=self._now(), time_zone=session.portal.account.time_zone)
+        self.store.set_active_digest(self.portal, session.portal.policy.digest)
+        self.worker.contacts = self.gateway.count_contacts()
+        self._poller.start_at(last_completed(self.store, self.portal) or self._now())
+        self.intake.start()
+        for thread in self._threads:
+            thread.start()
+        log.info("service.started", portal=self.portal, writes=self.writes, contacts=self.worker.contacts)
+
+    def stop(self, within: float = 8.0) -> None:
+        """End: take no more, finish what is under way, leave nothing open. What can't be ended in time is settled by
+        the next start."""
+        end = time.monotonic() + within
+        self._stopping.set()
+        in_time = self.engine.shutdown(max(0.0, end - time.monotonic() - 3.0))
+        if in_time:
+            closing = threading.Thread(target=self.worker.close, name="hubsync-closing", daemon=True)
+            closing.start()
+            closing.join(max(0.5, end - time.monotonic()))
+            in_time = not closing.is_alive()
+        self.intake.stop()
+        log.info("service.stopped", in_time=in_time)
+
+    def submit(self, hints: Sequence[Hint], erased: Sequence[str] = ()) -> Future[None]:
+        """Take hints from outside; echoes of our own writes that will be looked at anyhow are left out."""
+        news = [h for h in hints if h.why != ECHO or not self.worker.looks_after(h.item)]
+        for why in {h.why for h in news}:
+            self.metrics.hints.labels(why).inc(sum(h.why == why for h in news))
+        return self.intake.submit(news, erased)
+
+    # What runs beside the worker ---------------------------------------------------------------------------------
+
+    def _poll_forever(self) -> None:
+        failed = 0
+        while not self._stopping.is_set():
+            try:
+                began = self._poller.poll()
+                self.worker.polled = began
+                failed = 0
+                self.health.clear("poll")
+            except Exception as error:  # noqa: BLE001  (polling must go on whatever happened)
+                failed += 1
+                self._say_failed("poll", error, failed)
+            self._sleep(self.pulse.poll.total_seconds())
+
+    def _list_forever(self) -> None:
+        failed = 0
+        while not self._stopping.is_set():
+            try:
+                policy = self.reload.session.portal.policy
+                hour = self._now().astimezone(ZoneInfo(self.reload.session.portal.account.time_zone)).hour
+                mark = f"{policy.digest}:{'write' if self.writes else 'plan'}"
+                if self._listing.is_due(hour, mark):
+                    self.worker.contacts = self._listing.run(policy.properties, policy.digest, mark)
+                failed = 0
+                self.health.clear("listing")
+            except Exception as error:  # noqa: BLE001  (it is due again at once)
+                failed += 1
+                self._say_failed("listing", error, failed)
+            self._sleep(30.0)
+
+    def _say_failed(self, name: str, error: Exception, failed: int) -> None:
+        log.warning(f"{name}.failed", reason=redacted(f"{type(error).__name__}: {error}"), failed=failed)
+        if isinstance(error, TokenRefused):
+            self.health.say("token", redacted(str(error)))
+        elif failed >= POLLS_FAILED:
+            self.health.say(name, f"HubSpot could not be asked what changed, {failed} times in a row: {error}")
+
+    def _keep_house(self) -> None:
+        while self._sleep(TICK):
+            for job in (self.reload.look, self._measure):
+                try:
+                    job()
+                except (StoreError, PortalError) as error:
+                    log.warning("housekeeping.failed", reason=redacted(str(error)))
+
+    def _measure(self) -> None:
+        now = self._now()
+        depth, oldest, parked = self.store.parking.counts(self.portal, now)
+        self.metrics.depth.set(depth)
+        self.metrics.oldest.set((now - oldest).total_seconds() if oldest else 0)
+        self.metrics.parked.set(parked)
+        self.metrics.count_calls(self.gateway.calls_by_route)
+        unreadable = len(self.store.parking.parked(self.portal, why=UNREADABLE))
+        if unreadable:
+            self.health.say("parked", f"{unreadable} contacts could not be looked at; the status page names them.")
+        else:
+            self.health.clear("parked")
+
+    def _take_up_rules(self) -> None:
+        """New rules may judge every contact anew, also those that could not be looked at under the former ones."""
+        with suppress(HubsyncError):
+            self.store.set_active_digest(self.portal, self.reload.session.portal.policy.digest)
+            self.store.parking.unpark(self.portal, self._now(), why=UNREADABLE)
+            self._listing.again()
+
+    def _depth(self) -> int:
+        return self.store.parking.counts(self.portal, self._now())[0]
+
+    def _now(self) -> datetime:
+        return self.reload.session.portal_now()
+
+    def _sleep(self, seconds: float) -> bool:
+        return not self._stopping.wait(seconds)

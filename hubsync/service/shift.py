@@ -1,0 +1,254 @@
+"""A shift: some hours of the service's work under one run number, so that it can be listed, explained and undone.
+
+The path is that of every run (design 1): look → decide → guard → write through the outbox → ledger → look after. A
+shift differs from `hubsync sync` in that contacts come as they change, and that the look after a write is the contact's
+next look, some twenty seconds later. Without a lease it only decides: nothing is written to HubSpot.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hubsync.policy.contact import Contact
+from hubsync.policy.policy import Horizon
+from hubsync.service.buckets import PARKED, Buckets, HeldRule, save_held
+from hubsync.store.store import Store
+from hubsync.store.values import OPEN_STATES, RunState, WorkItem, Write
+from hubsync.sync.adopting import Adopted, Neighbourhood
+from hubsync.sync.aftermath import Aftermath
+from hubsync.sync.book import Book
+from hubsync.sync.lease import PortalLease
+from hubsync.sync.looking import Look, Looker
+from hubsync.sync.mirroring import remember_written
+from hubsync.sync.neighbours import admit_alone
+from hubsync.sync.overrides import OverrideWatch
+from hubsync.sync.pacing import Pacer, frozen
+from hubsync.sync.pen import Pen
+from hubsync.sync.plan import Tally, plan_of
+from hubsync.sync.reconcile import Session, as_known, first_write, looker_of
+from hubsync.sync.recovery import recover
+from hubsync.sync.scope import horizon_for
+from hubsync.sync.writing import Writer
+
+KIND = "serve"
+LASTS = timedelta(hours=1)
+LOOK_AFTER = timedelta(seconds=20)
+"""So long after a write its contact is looked at again: by then whoever was quicker shows in its history."""
+STALE = timedelta(seconds=2)
+"""What was read longer ago is read once more before it is written to."""
+
+
+@dataclass(slots=True)
+class Stretch:
+    """What came of looking at some contacts."""
+
+    looks: int = 0
+    tally: Tally = field(default_factory=Tally)
+    changed: frozenset[str] = frozenset()
+    """Contacts that a change or a task landed on."""
+    held: list[HeldRule] = field(default_factory=list)
+    """Rules that the guard began to hold."""
+
+
+class Shift:
+    """One shift at one portal. Used by one thread. `lease` is held by whoever opened it; None: nothing is written."""
+
+    def __init__(self, session: Session, store: Store, buckets: Buckets, lease: PortalLease | None) -> None:
+        self.store = store
+        self.buckets = buckets
+        self.lease = lease
+        self.started = session.portal_now()
+        self.session, self.notices = as_known(session, store)
+        self._pending: deque[tuple[datetime, Write]] = deque()
+        self._uncertain = False
+        self._newest = 0
+        self._counts: Counter[str] = Counter()
+        self.run: int | None = None
+        self.horizon = self._horizon()
+        if lease is not None:
+            self._open(lease)
+
+    def _open(self, lease: PortalLease) -> None:
+        """Settle what others left, pass the gate, and begin a run. Raises StoreError where another hubsync is here."""
+        session, store, portal = self.session, self.store, self.session.portal
+        store.close_dead_runs(portal.id, self.started)
+        self.settle()
+        app_id = admit_alone(session, store, lease, self.started)
+        first_write(session, store, self.started)
+        self.horizon = self._horizon()
+        self.run = store.start_run(portal.id, KIND, {}, portal.policy.digest, self.started, epoch=lease.epoch)
+        self._neighbours = Neighbourhood(session.gateway, store, portal.id, app_id, self.run)
+        self._adopted = Adopted(store, portal, lease, self.run, self.started)
+        self._overrides = OverrideWatch(session.gateway, store, portal, lease)
+        tally = Tally()
+        Aftermath(self._pen(lease), tally, self._looker()).catch_up()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is time for the next: an hour has passed, or something uncertain can only be settled after it."""
+        return self._uncertain or self.session.portal_now() - self.started >= LASTS
+
+    def settle(self) -> None:
+        """Find out what became of what ended runs left open; contacts whose writes did not happen are due again."""
+        if self.lease is None:
+            return
+        portal, now = self.session.portal.id, self.session.portal_now()
+        open_rows = self.store.unsettled(portal)
+        if not open_rows or not recover(self.session.gateway, self.store, portal, now, fence=self.lease.transaction):
+            return
+        left = {row.id for row in self.store.unsettled(portal)}
+        with self.lease.transaction():
+            self.store.hint(portal, {r.contact for r in open_rows if r.id not in left}, now, "settled")
+
+    def after(self) -> list[str]:
+        """Contacts whose look after a write is due."""
+        now = self.session.portal_now()
+        return list(dict.fromkeys(row.contact for at, row in self._pending if at <= now))
+
+    def looks_after(self, contact: str) -> bool:
+        """Whether the contact will be looked at anyhow, after what was written to it: its echo says nothing new."""
+        return any(row.contact == contact for _, row in tuple(self._pending))
+
+    def work(self, ids: Sequence[str], items: Iterable[WorkItem] = ()) -> Stretch:
+        """Look at contacts, write what follows. `items` are the rows of work that name some of them.
+
+        Raises PortalError and StoreError; what was written until then is in the ledger.
+        """
+        done = Stretch()
+        read_at = self.session.portal_now()
+        policy = self.session.portal.policy
+        read = self.session.gateway.read_contacts(ids, policy.properties, self._names())
+        contacts = list({c.id: c for c in read.found.values()}.values())
+        with self.fence():
+            self.store.forget(self.session.portal.id, read.missing)
+        mended = self._look_after(contacts, done.tally)
+        looker = self._looker()
+        looks = [k for page in looker.over([[c for c in contacts if c.id not in mended]]) for k in page]
+        done.looks = len(looks)
+        if self.lease is None or frozen(self.session.pace, read_at) is not None:
+            self._only_note(looks, done)
+        else:
+            self._write(looks, {i.contact: i for i in items}, looker, read_at, done, self.lease)
+        return done
+
+    def close(self, state: RunState = "done") -> None:
+        """End the run. With `done`, what was written last is looked after now, however soon."""
+        if self.run is None or self.lease is None:
+            return
+        if state == "done" and self._pending:
+            rows = list(dict.fromkeys(row.contact for _, row in self._pending))
+            self._pending = deque((self.started, row) for _, row in self._pending)
+            for start in range(0, len(rows), 500):
+                self.work(rows[start : start + 500])
+        with self.lease.transaction():
+            self.store.finish_run(
+                self.session.portal.id, self.run, state, dict(self._counts), self.session.portal_now()
+            )
+
+    def _write(
+        self,
+        looks: list[Look],
+        items: dict[str, WorkItem],
+        looker: Looker,
+        read_at: datetime,
+        done: Stretch,
+        lease: PortalLease,
+    ) -> None:
+        session, portal, tally = self.session, self.session.portal, done.tally
+        self._neighbours.watch(looks)
+        looks = self._adopted.recognise(looks)
+        now = session.portal_now()
+        tally.overridden += self._overrides.see(looks, now)
+        looks, kept_back, done.held = self.buckets.admit(looks, now)
+        self._hold(kept_back, items, done.held)
+        for look in looks:
+            tally.count(look, portal.policy)
+        acting = [k for k in looks if k.decision.acts or k.decision.superseded]
+        with lease.transaction():
+            remember_written(self.store, portal, [k for k in looks if not k.decision.acts], now)
+        if acting:
+            pacer = Pacer(session.pace, self.store, portal, now)
+            pacer.wish(acting)
+            pacer.allot()
+            pen = self._pen(lease)
+            late = session.portal_now() - read_at > STALE
+            Writer(pen, looker, tally, pacer, rereads=late).write_all([plan_of(k) for k in acting], lambda _n: None)
+            pacer.close(lease, tally)
+            self._written([k.contact.id for k in acting], done)
+        self._count(tally, len(looks))
+
+    def _hold(self, kept_back: dict[str, list[str]], items: dict[str, WorkItem], fresh: list[HeldRule]) -> None:
+        """Park the contacts whose changes the guard holds, until the rule is released."""
+        portal = self.session.portal.id
+        if fresh:
+            save_held(self.store, portal, self.buckets.held.values())
+        for rule, contacts in kept_back.items():
+            rows = [items[c] for c in contacts if c in items]
+            self.store.parking.park(portal, rows, [c for c in contacts if c not in items], PARKED + rule)
+
+    def _written(self, contacts: Sequence[str], done: Stretch) -> None:
+        """After a batch: what landed is looked after soon, and counts against the rules' buckets."""
+        now = self.session.portal_now()
+        ledger = self.store.ledger_of(self.session.portal.id, contacts)
+        fresh = [r for rows in ledger.values() for r in rows if r.run == self.run and r.id > self._newest]
+        self._newest = max((row.id for row in fresh), default=self._newest)
+        landed = [row for row in fresh if row.state == "applied"]
+        self._pending.extend((now + LOOK_AFTER, row) for row in landed if row.kind == "set")
+        done.changed = frozenset(row.contact for row in landed)
+        firings = {(row.rule, row.contact, row.cause_key) for row in landed if row.kind == "set"}
+        self.buckets.wrote(Counter(rule for rule, _, _ in firings), now)
+        self._uncertain |= any(row.state in OPEN_STATES for row in fresh)
+
+    def _look_after(self, contacts: Sequence[Contact], tally: Tally) -> frozenset[str]:
+        """The look after the write, for those contacts just read that wait for one; who was mended."""
+        if self.lease is None or not self._pending:
+            return frozenset()
+        now = self.session.portal_now()
+        found = {c.id: c for c in contacts}
+        rows = [row for at, row in self._pending if row.contact in found or at <= now]
+        written = Aftermath(self._pen(self.lease), tally, self._looker()).check(rows, found)
+        looked = {row.id for row in rows}
+        self._pending = deque((at, row) for at, row in self._pending if row.id not in looked)
+        self._pending.extend((now + LOOK_AFTER, row) for row in written)
+        self._newest = max((row.id for row in written), default=self._newest)
+        return frozenset(row.contact for row in written)
+
+    def _only_note(self, looks: Sequence[Look], done: Stretch) -> None:
+        """Decide and write nothing: those with nothing to write are noted as looked at, the others stay as they are."""
+        for look in looks:
+            done.tally.count(look, self.session.portal.policy)
+            done.tally.acted += look.decision.acts
+        with self.fence():
+            quiet = [k for k in looks if not k.decision.acts]
+            remember_written(self.store, self.session.portal, quiet, self.session.portal_now())
+
+    def _count(self, tally: Tally, looks: int) -> None:
+        self._counts["contacts"] += looks
+        self._counts["tasks"] += sum(t["state"] == "applied" for t in tally.tasks)
+        self._counts["overridden"] += tally.overridden
+        self._counts.update({f"changes_{state}": count for state, count in tally.states().items()})
+
+    def _horizon(self) -> Horizon:
+        return horizon_for(self.store, self.session.portal, self.session.effective_since, self.started)
+
+    def _names(self) -> Sequence[str]:
+        """Properties whose history is read: those the policy asks for, and those that wait for their look after."""
+        return sorted({*self.session.portal.policy.history, *(row.target for _, row in self._pending)})
+
+    def _looker(self) -> Looker:
+        now = self.session.portal_now()
+        book = Book(self.store, self.session.portal.id, self.session.gateway, now=now, notes=self.lease is not None)
+        return looker_of(self.session, self.horizon, book)
+
+    def _pen(self, lease: PortalLease) -> Pen:
+        assert self.run is not None  # noqa: S101  (opened with the lease)
+        session = self.session
+        return Pen(session.gateway, self.store, session.portal, lease, self.run, session.portal_now)
+
+    def fence(self) -> AbstractContextManager[None]:
+        """The transaction that results go in: refused where the lease went to another."""
+        return self.lease.transaction() if self.lease is not None else nullcontext()
