@@ -6,16 +6,14 @@ addresses and the like are never part of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from hubsync.store.store import Store
 from hubsync.store.values import Look as Row
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.looking import Look
-
-BACK_OFF = timedelta(hours=1)
-"""When to look again at a contact for which HubSpot refused something, or did not say."""
+from hubsync.sync.retrying import back_off, keys_of, refusals
 
 
 def remember(store: Store, portal: BoundPortal, looks: Iterable[Look], now: datetime) -> None:
@@ -30,9 +28,19 @@ def remember_written(store: Store, portal: BoundPortal, looks: Iterable[Look], n
     store.save_looks(portal.id, [_row(portal, look, now, look.decision.look_again) for look in looks])
 
 
-def remember_failed(store: Store, portal: BoundPortal, looks: Iterable[Look], now: datetime) -> None:
-    """Save looks of which something was not written: they are due again after a while."""
-    store.save_looks(portal.id, [_row(portal, look, now, now + BACK_OFF) for look in looks])
+def remember_failed(store: Store, portal: BoundPortal, looks: Sequence[Look], now: datetime) -> None:
+    """Save looks of which something was not written: due again the later, the more often HubSpot said no to it.
+
+    What else falls due on the contact is not put off.
+    """
+    ledger = store.ledger_of(portal.id, [look.contact.id for look in looks])
+    rows = []
+    for look in looks:
+        times = refusals(ledger.get(look.contact.id, ()), keys_of(look.decision))
+        again = look.decision.look_again
+        due = now + back_off(times)
+        rows.append(_row(portal, look, now, due if again is None else min(again, due)))
+    store.save_looks(portal.id, rows)
 
 
 def _row(portal: BoundPortal, look: Look, now: datetime, due: datetime | None) -> Row:
