@@ -18,7 +18,7 @@ from hubsync.policy.ages import parse_ages
 from hubsync.policy.conditions import Condition, Test, for_team
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
-from hubsync.policy.fingerprints import fingerprints
+from hubsync.policy.fingerprints import fingerprints, scope_mark
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group, impossible
 from hubsync.policy.policy import Gap, Policy, Schema
@@ -115,6 +115,8 @@ class _Compiler:
         table = matrix.compile_matrix(self, self.files.matrix, combination)
         own = (*automations, *table)
         rules = self._capped(own)
+        specs = {r.id: r for f in self.files.rules.values() for r in f.rules}
+        seen = scope_mark(portal.scope, [key for key, stage in portal.stages.items() if stage.managed], self)
         general = Policy(
             rules=rules,
             cells=cells.lay_out(rules, self.statuses, self.stages, portal),
@@ -141,10 +143,10 @@ class _Compiler:
             backlog_tests=self._backlog(),
             gaps=tuple(self.gaps),
             mirrored=frozenset(self._properties()) - PERSONAL,
-            renamed={r.id: tuple(r.was) for f in self.files.rules.values() for r in f.rules if r.was},
+            renamed={id_: tuple(spec.was) for id_, spec in specs.items() if spec.was},
             managed_stages=self._managed_stages(),
             digest=self.files.digest + mark_of(self.files.rollout),
-            fingerprints=fingerprints(own, {r.id: r for f in self.files.rules.values() for r in f.rules}, self),
+            fingerprints=fingerprints(own, specs, self, seen),
         )
         return replace(general, by_team=self._teams(own, general))
 

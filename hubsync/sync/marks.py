@@ -44,8 +44,8 @@ def renewed(known: Mapping[str, Mark], policy: Policy, looked: datetime, now: da
         if former is None:
             found[rule] = Mark(now_is, looked if known else None, None)
             continue
-        since = former.since if former.fingerprint.when == now_is.when else looked
-        found[rule] = Mark(now_is, since, former.tuned if former.fingerprint == now_is else now)
+        since = former.since if now_is.fires_as(former.fingerprint) else looked
+        found[rule] = Mark(now_is, since, former.tuned if former.fingerprint.whole == now_is.whole else now)
     return found
 
 
@@ -71,27 +71,36 @@ def tuned_at(store: Store, portal: int) -> dict[str, datetime]:
 def notices(store: Store | None, portal: int, policy: Policy) -> list[str]:
     """What a run says of rules whose meaning changed since the last writing run, and what to do about it."""
     known = marks(store, portal) if store is not None else {}
-    changed = [
-        rule
+    pairs = {
+        rule: (former.fingerprint, now_is)
         for rule, now_is in policy.fingerprints.items()
         for former in [next((known[n] for n in (rule, *policy.renamed.get(rule, ())) if n in known), None)]
-        if former is not None and former.fingerprint.when != now_is.when
-    ]
-    if not changed:
-        return []
-    names = ", ".join(changed)
-    return [f"Changed since the last run: {names}. What came before that run is backlog for it: see `hubsync backlog`."]
+        if former is not None
+    }
+    said: list[str] = []
+    if any(not now_is.sees_as(former) for former, now_is in pairs.values()):
+        said.append(
+            "The scope in portal.yaml changed since the last run. What came before that run is backlog for every rule: "
+            "see `hubsync backlog`. What of it should be treated all the same: `hubsync backlog --treat CATEGORY`."
+        )
+    if changed := [rule for rule, (former, now_is) in pairs.items() if former.when != now_is.when]:
+        said.append(
+            f"Changed since the last run: {', '.join(changed)}. What came before that run is backlog for it: see "
+            "`hubsync backlog`."
+        )
+    return said
 
 
 def _read(values: Mapping[str, str | None]) -> Mark:
     moments = [datetime.fromisoformat(text) if (text := values.get(name)) else None for name in ("since", "tuned")]
-    return Mark(Fingerprint(values["when"] or "", values["whole"] or ""), *moments)
+    return Mark(Fingerprint(values["when"] or "", values["whole"] or "", values.get("scope") or ""), *moments)
 
 
 def _written(mark: Mark) -> dict[str, str | None]:
     return {
         "when": mark.fingerprint.when,
         "whole": mark.fingerprint.whole,
+        "scope": mark.fingerprint.scope,
         "since": mark.since.isoformat() if mark.since else None,
         "tuned": mark.tuned.isoformat() if mark.tuned else None,
     }

@@ -55,7 +55,7 @@ def admit_alone(
     app_id = admit(gateway, store, portal, session.app_id, now, adopt=adopt)
     if adopt or LAST_ACTION not in portal.definitions or _asked_lately(store, portal.id, now):
         return app_id
-    since = max(now - LATELY, _adopted(store, portal.id) or now - LATELY)
+    since = max(now - min(LATELY, portal.retention), _adopted(store, portal.id) or now - LATELY)
     read = gateway.read_contacts(gateway.newest_having(LAST_ACTION, LOOKED_AT), (*NAMES, MERGED), NAMES)
     ledger = store.ledger_of(portal.id, [contact.id for contact in read.found.values()])
     for contact in read.found.values():
