@@ -6,17 +6,21 @@ go, so that a purge which is killed is simply run again. What rows are needed wh
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     FromClause,
     Select,
+    Table,
     and_,
     delete,
     func,
@@ -29,7 +33,6 @@ from sqlalchemy import (
 
 from hubsync.store import fading, portals
 from hubsync.store.engine import Database
-from hubsync.store.runs import dead
 from hubsync.store.tables import contact as contact_table
 from hubsync.store.tables import (
     contact_alias,
@@ -70,6 +73,18 @@ class Cut:
     kept_kinds: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One transaction of a purge: rows that went from a table, and how many seconds it took."""
+
+    table: str
+    rows: int
+    seconds: float
+
+
+Act = Callable[[Connection], int]
+
+
 class Purging:
     """The purge of one portal. Made by `Store.purging`; raises StoreError as the store does."""
 
@@ -86,7 +101,7 @@ class Purging:
         """How many rows of each table would go. Deletes nothing."""
         with self._db.read() as tx:
             counts = {
-                table.name: tx.execute(select(func.count()).select_from(table).where(self._goes(tx, table, cut)))
+                table.name: tx.execute(select(func.count()).select_from(table).where(self._goes(table, cut)))
                 for table in (write, plan_entry, run_table, override, status_change, stint, tombstone)
             }
             return {name: result.scalar_one() for name, result in counts.items()}
@@ -103,16 +118,15 @@ class Purging:
                 for table in OF_CONTACTS
             }
 
-    def slices(self, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, int]]:
-        """Deletes slice after slice of about `size()` rows; gives (table, rows deleted) after each transaction."""
-        yield from self._writes(cut, size)
-        yield from self._plans(cut, size)
-        yield from self._runs(cut, size)
-        for table in (override, status_change, stint):
-            yield from self._by_contact(table, cut, size)
-        with self._db.write() as tx:
-            gone = tx.execute(delete(tombstone).where(self._goes(tx, tombstone, cut))).rowcount
-        yield tombstone.name, gone
+    def slices(
+        self, cut: Cut, size: Callable[[], int], clock: Callable[[], float] = time.perf_counter
+    ) -> Iterator[Slice]:
+        """Deletes slice after slice of about `size()` rows, each in a transaction of its own, timed by `clock`."""
+        for table, act in self._acts(cut, size):
+            with self._db.write() as tx:
+                began = clock()
+                rows = act(tx)
+            yield Slice(table, rows, clock() - began)
 
     def give_back(self, pages: int) -> int:
         """Gives up to so many free pages of a SQLite file back to the disk; how many. 0 on older files and PostgreSQL.
@@ -125,25 +139,51 @@ class Purging:
             before = _pragma(tx, "freelist_count")
             if before == 0 or _pragma(tx, "auto_vacuum") != _INCREMENTAL:
                 return 0
-            tx.execute(text(f"PRAGMA incremental_vacuum({pages:d})")).fetchall()
+            for _ in range(min(pages, before)):
+                tx.execute(text("PRAGMA incremental_vacuum(1)"))  # the driver takes one step, which frees one page
             return before - _pragma(tx, "freelist_count")
 
     # One table after the other ------------------------------------------------------------------------------------
 
-    def _writes(self, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, int]]:
-        last = 0
-        while True:
-            with self._db.read() as tx:
-                found = select(write.c.id).where(write.c.id > last, self._goes(tx, write, cut))
-                ids = tx.execute(found.order_by(write.c.id).limit(size())).scalars().all()
-            if not ids:
-                return
-            last = ids[-1]
-            with self._db.write() as tx:
-                gone = self._delete_writes(tx, cut, ids)
-            yield write.name, gone
+    def _acts(self, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, Act]]:
+        """What is to be done in each transaction, with the table it is done to. Looking for it locks nothing."""
+        for ids in self._pages(write.c.id, 0, self._goes(write, cut), size):
+            yield write.name, partial(self._delete_writes, cut, ids)
+        yield from self._delete_plans(cut, size)
+        for ids in self._pages(run_table.c.id, 0, self._goes(run_table, cut), size):
+            yield run_table.name, partial(self._delete_runs, ids)
+        for table in (override, status_change, stint):
+            goes = self._goes(table, cut)
+            for contacts in self._pages(table.c.contact_id, "", goes, size):
+                yield table.name, partial(_delete, table, and_(table.c.contact_id.in_(contacts), goes))
+        yield tombstone.name, partial(_delete, tombstone, self._goes(tombstone, cut))
 
-    def _delete_writes(self, tx: Connection, cut: Cut, ids: Sequence[int]) -> int:
+    def _pages(
+        self, column: Column[Any], last: Any, goes: ColumnElement[bool], size: Callable[[], int]
+    ) -> Iterator[Sequence[Any]]:
+        """The column's values above `last`, each once and in order, of rows that may go."""
+        while True:
+            found = select(column).distinct().where(column > last, goes).order_by(column).limit(size())
+            with self._db.read() as tx:
+                page = tx.execute(found).scalars().all()
+            if not page:
+                return
+            yield page
+            last = page[-1]
+
+    def _delete_plans(self, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, Act]]:
+        c = plan_entry.c
+        reach = select(c.run_id, func.min(c.position), func.max(c.position)).group_by(c.run_id).order_by(c.run_id)
+        with self._db.read() as tx:
+            runs = tx.execute(reach.where(self._goes(plan_entry, cut))).all()
+        for run, position, end in runs:
+            while position <= end:
+                upto = position + size()
+                part = (c.portal_id == self._portal, c.run_id == run, c.position >= position, c.position < upto)
+                yield plan_entry.name, partial(_delete, plan_entry, and_(*part))
+                position = upto
+
+    def _delete_writes(self, cut: Cut, ids: Sequence[int], tx: Connection) -> int:
         """What of these rows may still go, goes; its causes stay known by their fingerprints."""
         c = write.c
         columns = (c.id, c.run_id, c.contact_id, c.rule, c.cause_key, c.target, c.kind, c.state)
@@ -159,65 +199,27 @@ class Purging:
             counts = dict(tx.execute(select(run_table.c.counts).where(run_table.c.id == run)).scalar_one())
             counts[COUNTED] = counts.get(COUNTED, 0) + lost
             tx.execute(update(run_table).where(run_table.c.id == run).values(counts=counts))
-        return tx.execute(delete(write).where(c.id.in_([row.id for row in rows]))).rowcount
+        return _delete(write, c.id.in_([row.id for row in rows]), tx)
 
-    def _plans(self, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, int]]:
-        c = plan_entry.c
-        with self._db.read() as tx:
-            with_plans = select(c.run_id).distinct().where(self._goes(tx, plan_entry, cut))
-            runs = tx.execute(with_plans.order_by(c.run_id)).scalars().all()
-        for run in runs:
-            of_run = (c.portal_id == self._portal, c.run_id == run)
-            while True:
-                with self._db.write() as tx:
-                    first = tx.execute(select(func.min(c.position)).where(*of_run)).scalar_one()
-                    if first is None:
-                        break
-                    gone = tx.execute(delete(plan_entry).where(*of_run, c.position < first + size())).rowcount
-                yield plan_entry.name, gone
-
-    def _runs(self, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, int]]:
-        c, last = run_table.c, 0
-        while True:
-            with self._db.read() as tx:
-                found = select(c.id).where(c.id > last, self._goes(tx, run_table, cut)).order_by(c.id).limit(size())
-                ids = tx.execute(found).scalars().all()
-            if not ids:
-                return
-            last = ids[-1]
-            with self._db.write() as tx:
-                rows = select(write.c.id).where(write.c.portal_id == self._portal, write.c.run_id == c.id)
-                gone = tx.execute(delete(run_table).where(c.id.in_(ids), ~rows.correlate(run_table).exists())).rowcount
-                _note_last_run(tx, self._portal, last)
-            yield run_table.name, gone
-
-    def _by_contact(self, table: Any, cut: Cut, size: Callable[[], int]) -> Iterator[tuple[str, int]]:
-        last = ""
-        while True:
-            with self._db.read() as tx:
-                found = select(table.c.contact_id).distinct().where(table.c.contact_id > last)
-                found = found.where(self._goes(tx, table, cut)).order_by(table.c.contact_id).limit(size())
-                contacts = tx.execute(found).scalars().all()
-            if not contacts:
-                return
-            last = contacts[-1]
-            with self._db.write() as tx:
-                of_these = delete(table).where(table.c.contact_id.in_(contacts), self._goes(tx, table, cut))
-                gone = tx.execute(of_these).rowcount
-            yield table.name, gone
+    def _delete_runs(self, ids: Sequence[int], tx: Connection) -> int:
+        """Runs without rows; the highest number is remembered, so that it can be told that they were there."""
+        rows = select(write.c.id).where(write.c.portal_id == self._portal, write.c.run_id == run_table.c.id)
+        known = portals.cursor(tx, self._portal, LAST_RUN)
+        portals.set_cursor(tx, self._portal, LAST_RUN, str(max(ids[-1], int(known or 0))))
+        return _delete(run_table, and_(run_table.c.id.in_(ids), ~rows.correlate(run_table).exists()), tx)
 
     # What may go --------------------------------------------------------------------------------------------------
 
-    def _goes(self, tx: Connection, table: FromClause, cut: Cut) -> ColumnElement[bool]:
+    def _goes(self, table: FromClause, cut: Cut) -> ColumnElement[bool]:
         """Holds for the rows of a table that may go."""
         mine = table.c.portal_id == self._portal
         if table is write:
-            return and_(mine, _is_not_needed(write, cut), write.c.run_id.in_(self._old_runs(tx, cut)))
+            return and_(mine, _is_not_needed(write, cut), write.c.run_id.in_(self._old_runs(cut)))
         if table is plan_entry:
-            old = self._old_runs(tx, cut).where(run_table.c.kind.not_in(sorted(cut.kept_kinds)))
+            old = self._old_runs(cut).where(run_table.c.kind.not_in(sorted(cut.kept_kinds)))
             return and_(mine, plan_entry.c.run_id.in_(old))
         if table is run_table:
-            old = self._old_runs(tx, cut).where(run_table.c.kind.not_in(sorted(cut.kept_kinds)))
+            old = self._old_runs(cut).where(run_table.c.kind.not_in(sorted(cut.kept_kinds)))
             return and_(mine, run_table.c.id.in_(old), not_(_has_needed_rows(cut)))
         if table is override:
             return and_(mine, override.c.at < cut.before)
@@ -227,10 +229,9 @@ class Purging:
             return and_(mine, status_change.c.at < cut.before, _was_followed_before(cut))
         return and_(mine, tombstone.c.until < cut.now)
 
-    def _old_runs(self, tx: Connection, cut: Cut) -> Select[tuple[int]]:
+    def _old_runs(self, cut: Cut) -> Select[tuple[int]]:
         c = run_table.c
-        ended = func.coalesce(c.finished_at, c.started_at) < cut.before
-        return select(c.id).where(c.portal_id == self._portal, ended, dead(tx, self._portal))
+        return select(c.id).where(c.portal_id == self._portal, c.finished_at < cut.before)
 
 
 def _is_not_needed(row: FromClause, cut: Cut) -> ColumnElement[bool]:
@@ -273,9 +274,8 @@ def _has_needed_rows(cut: Cut) -> ColumnElement[bool]:
     return stays.correlate(run_table).exists()
 
 
-def _note_last_run(tx: Connection, portal: int, run: int) -> None:
-    known = portals.cursor(tx, portal, LAST_RUN)
-    portals.set_cursor(tx, portal, LAST_RUN, str(max(run, int(known or 0))))
+def _delete(table: Table, goes: ColumnElement[bool], tx: Connection) -> int:
+    return tx.execute(delete(table).where(goes)).rowcount
 
 
 def _pragma(tx: Connection, name: str) -> int:

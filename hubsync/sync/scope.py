@@ -88,9 +88,9 @@ def _changed_since(gateway: Gateway, store: Store | None, portal: int, since: da
 def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datetime | None, now: datetime) -> Horizon:
     """From when on causes count (B1), never further back than the retention. The setting outranks all else.
 
-    Without a first write, nothing counts yet. A rule that was not there at the first write counts from when it was; one never seen counts from now, one that was
-    changed from the last complete look before (sync/marks.py). After more than a week without a complete look, causes
-    older than a week are backlog.
+    Without a first write, nothing counts yet. A rule that was not there at the first write counts from when it was; one
+    never seen counts from now, one that was changed from the last complete look before (sync/marks.py). After more than
+    a week without a complete look, causes older than a week are backlog.
     """
     if effective_since is not None:
         return kept_within(Horizon(effective_since), now, portal.retention)
