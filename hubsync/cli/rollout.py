@@ -15,6 +15,7 @@ from hubsync.cli.output import Column, Report, Table, emit
 from hubsync.errors import SettingsError
 from hubsync.policy.policy import Policy
 from hubsync.policy.rollout import ROLLOUT, Standing, caps_of, names_of, next_step, standings
+from hubsync.policy.spec import RolloutSpec
 from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.rulefiles.rollout_file import START, moved
@@ -50,16 +51,47 @@ def rollout(
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:
-    """Show what every rule may do at most; with RULE or --all and a MODE, move it. Edits rules/rollout.yaml alone."""
+    """Show what every rule may do at most; with RULE or --all and a MODE, move it. Edits rules/rollout.yaml alone.
+
+    A rule moved to auto also acts on what happened since the first `hubsync sync --write`, within the guard's limit.
+    """
     loaded = load_rules(invocation(context).settings().rules)
     if rule is not None or mode is not None or everything:
         named, wanted = (None, rule) if everything and mode is None else (rule, mode)
         if everything == (named is not None) or wanted is None:
             raise SettingsError("Write `hubsync rollout RULE MODE` or `hubsync rollout --all MODE`.")
+        wrote = _writing(loaded, team)
         _move(loaded, named, _mode(wanted), team)
         loaded = load_rules(loaded.folder)
+        _say_what_they_act_on([rule for rule in _writing(loaded, team) if rule not in wrote])
     emit(_report(loaded, team), form=form, out=out)
     return 0
+
+
+def _writing(loaded: LoadedRules, team: str | None) -> list[str]:
+    """The rules that write by themselves under these caps, each by its playbook id and its own."""
+    spec, rules = loaded.files.rollout, loaded.compile(rolled_out=True).rules
+    found = standings(rules, caps_of(spec, _spelled(spec, team)))
+    return [f"{one.playbook} ({one.rule})" for one in found if one.mode == Mode.AUTO]
+
+
+def _say_what_they_act_on(rules: Sequence[str]) -> None:
+    """B1: a rule that may write now also acts on what happened while it was held."""
+    if not rules:
+        return
+    one = len(rules) == 1
+    typer.echo(
+        f"{rules[0] if one else f'{len(rules)} rules'} now write{'s' if one else ''} with --write: also for what "
+        "happened while held, back to the first `hubsync sync --write` (or HUBSYNC_EFFECTIVE_SINCE), within the "
+        "guard's limit. To see it first: hubsync sync --full",
+        err=True,
+    )
+
+
+def _spelled(spec: RolloutSpec | None, team: str | None) -> str | None:
+    """The team as rollout.yaml spells it; None where it has no caps of its own."""
+    known = spec.teams if spec is not None and team is not None else ()
+    return next((t for t in known if team is not None and t.casefold() == team.casefold()), None)
 
 
 def _mode(text: str) -> str:
@@ -95,9 +127,7 @@ def _names(loaded: LoadedRules, policy: Policy, rule: str, team: str | None) -> 
 
 def _report(loaded: LoadedRules, team: str | None) -> Report:
     spec, rules = loaded.files.rollout, loaded.compile(rolled_out=True).rules
-    named = (
-        next((t for t in spec.teams if team is not None and t.casefold() == team.casefold()), None) if spec else None
-    )
+    named = _spelled(spec, team)
     caps = caps_of(spec, named)
     found = standings(rules, caps)
     steps = [f"hubsync rollout {step}" + (f' --team "{team}"' if team else "") for step in next_step(rules, caps)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from hubsync.cli.main import run
 from hubsync.rulefiles.load import load_rules
+from hubsync.sandbox import acts
+from tests.sync.desk import STATUS, Desk, ago
 
 Json = Callable[..., tuple[int, Any]]
 
@@ -57,6 +60,25 @@ def test_a_team_goes_its_own_way(folder: Path, hubsync_json: Json) -> None:
     assert (told["team"], told["default"]) == (None, "report")
 
 
+def test_a_move_to_auto_says_what_the_rule_acts_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert run(["rollout", "A2", "auto", "--format", "json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["default"] == "report"
+    assert said.err == (
+        "A2 (new_on_becoming_mql) now writes with --write: also for what happened while held, back to the first "
+        "`hubsync sync --write` (or HUBSYNC_EFFECTIVE_SINCE), within the guard's limit. To see it first: "
+        "hubsync sync --full\n"
+    )
+    assert run(["rollout", "--all", "propose"]) == run(["rollout", "A2", "propose"]) == 0
+    assert capsys.readouterr().err == ""
+    own = [r.mode for r in load_rules(folder).compile(rolled_out=True).rules]
+    assert run(["rollout", "--all", "auto", "--team", "Paris"]) == 0
+    assert capsys.readouterr().err.startswith(f"{own.count('auto')} rules now write with --write: ")
+    assert run(["rollout", "--all", "auto", "--team", "paris"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_without_the_file_each_rule_does_what_it_says_and_a_move_lowers_only_that_rule(
     folder: Path, hubsync_json: Json
 ) -> None:
@@ -88,3 +110,21 @@ def test_what_can_not_be_moved_is_said_and_nothing_is_edited(
     assert run(["rollout", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert (folder / "rollout.yaml").read_text(encoding="utf-8") == before
+
+
+def test_a_rule_moved_to_auto_acts_on_what_happened_since_the_first_write(
+    cli_desk: Desk, folder: Path, hubsync_json: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUBSYNC_ACCESS_TOKEN", cli_desk.box.token)
+    monkeypatch.delenv("HUBSYNC_EFFECTIVE_SINCE")
+    early = cli_desk.lead("CONNECTED", "lead")
+    acts.person_sets(cli_desk.portal, early, STATUS, "QUALIFIED", cli_desk.rep, at=ago(hours=1))
+    assert run(["sync", "--write"]) == 0  # the first write, with every rule at report
+    cli_desk.later(minutes=5)
+    held = cli_desk.lead("CONNECTED", "lead")
+    cli_desk.sets(held, STATUS, "QUALIFIED", at=cli_desk.clock.now())
+    cli_desk.later(minutes=30)
+    assert hubsync_json("sync", "--write")[1]["changes"] == []
+    assert run(["rollout", "A9", "auto"]) == 0
+    _, told = hubsync_json("sync", "--full")
+    assert [(c["contact"], c["playbook"], c["state"]) for c in told["changes"]] == [(held, "A9", "planned")]
