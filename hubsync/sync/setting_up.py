@@ -19,6 +19,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Definition, NewProperty
 from hubsync.store.store import Store
 from hubsync.store.values import PlanEntry, RunState
+from hubsync.sync.adopting import admit
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.plan import Row
@@ -124,11 +125,13 @@ def write_setup(session: Session, store: Store, spec: PortalSpec) -> Setup:
     """Add what is missing, as a run that `hubsync undo` can take back. Nothing to add makes no run.
 
     Raises TokenRefused before the first write where the token may not change definitions, StoreError where another run
-    is writing to the portal.
+    is writing to the portal, or where the database is new and a hubsync was at work there before: after a run of its
+    own it would be taken for one that knows the portal.
     """
     portal = session.portal
     with PortalLease(store, portal.id, "hubsync setup --write") as lease:
         started = session.portal_now()
+        admit(session.gateway, store, portal, session.app_id, started, adopt=False)
         store.close_dead_runs(portal.id, started)
         setup = plan_setup(session.gateway, portal, spec)
         if not setup.has_work:

@@ -14,6 +14,7 @@ from hubsync.store.store import Store
 from hubsync.sync import reconcile
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
+from hubsync.sync.setting_up import write_setup
 from tests.sync.desk import GENEROUS, STATUS, Desk, acted, ago
 
 
@@ -48,6 +49,20 @@ def test_a_portal_that_knows_hubsync_is_refused_by_a_database_that_knows_nothing
         sync(desk, lost)
     assert lost.runs(desk.portal.portal_id) == ()
     assert lost.effective_since(desk.portal.portal_id) is None
+
+
+def test_setup_asks_for_adopt_as_sync_does_before_it_adds_anything(desk: Desk, lost: Store) -> None:
+    with_task(desk)
+    options = desk.portal.schemas.properties["contacts"][STATUS].options
+    desk.portal.schemas.set_options("contacts", STATUS, [o for o in options if o.value != "NURTURE"])
+    desk.rebind()
+    session = reconcile.Session(desk.gateway, desk.bound(), lost, desk.clock.now, desk.effective_since)
+    with pytest.raises(StoreError, match=r"carries the reference.*hubsync sync --write --adopt"):
+        write_setup(session, lost, desk.loaded.files.portal)
+    assert lost.runs(desk.portal.portal_id) == ()
+    sync(desk, lost, adopt=True)
+    added = write_setup(session, lost, desk.loaded.files.portal)
+    assert [(a.value, a.state) for a in added.additions] == [("NURTURE", "added")]
 
 
 def test_a_reference_in_a_task_is_enough_to_tell(desk: Desk, lost: Store) -> None:
