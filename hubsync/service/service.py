@@ -31,8 +31,6 @@ from hubsync.sync.scope import last_completed
 
 log = structlog.get_logger()
 
-ECHO = "echo"
-"""Why an event of our own app's doing says to look: needless where the contact waits for its look after the write."""
 TICK = 1.0
 """Seconds between rounds of the housekeeping."""
 POLLS_FAILED = 3
@@ -128,10 +126,8 @@ class Service:
         log.info("service.stopped", in_time=in_time)
 
     def submit(self, hints: Sequence[Hint], erased: Sequence[str] = ()) -> Future[None]:
-        """Take hints from outside; echoes of our own writes that will be looked at anyhow are left out."""
-        news = [h for h in hints if h.why != ECHO or not self.worker.looks_after(h.item)]
-        for why in {h.why for h in news}:
-            self.metrics.hints.labels(why).inc(sum(h.why == why for h in news))
+        """Take hints from outside. Those that can wait are echoes: left out where the look after the write comes."""
+        news = [h for h in hints if not h.delay or not self.worker.looks_after(h.item)]
         return self.intake.submit(news, erased)
 
     # What runs beside the worker ---------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ KIND = "serve"
 LASTS = timedelta(hours=1)
 LOOK_AFTER = timedelta(seconds=20)
 """So long after a write its contact is looked at again: by then whoever was quicker shows in its history."""
+AT_LEAST = timedelta(seconds=5)
+"""A look that comes sooner for another reason doesn't count as that."""
 STALE = timedelta(seconds=2)
 """What was read longer ago is read once more before it is written to."""
 
@@ -64,6 +66,7 @@ class Shift:
         self.started = session.portal_now()
         self.session, self.notices = as_known(session, store)
         self._pending: deque[tuple[datetime, Write]] = deque()
+        self._awaited: frozenset[str] = frozenset()
         self._uncertain = False
         self._newest = 0
         self._counts: Counter[str] = Counter()
@@ -111,7 +114,7 @@ class Shift:
 
     def looks_after(self, contact: str) -> bool:
         """Whether the contact will be looked at anyhow, after what was written to it: its echo says nothing new."""
-        return any(row.contact == contact for _, row in tuple(self._pending))
+        return contact in self._awaited
 
     def work(self, ids: Sequence[str], items: Iterable[WorkItem] = ()) -> Stretch:
         """Look at contacts, write what follows. `items` are the rows of work that name some of them.
@@ -125,7 +128,7 @@ class Shift:
         contacts = list({c.id: c for c in read.found.values()}.values())
         with self.fence():
             self.store.forget(self.session.portal.id, read.missing)
-        mended = self._look_after(contacts, done.tally)
+        mended = self._look_after(ids, contacts, done.tally)
         looker = self._looker()
         looks = [k for page in looker.over([[c for c in contacts if c.id not in mended]]) for k in page]
         done.looks = len(looks)
@@ -198,22 +201,25 @@ class Shift:
         self._newest = max((row.id for row in fresh), default=self._newest)
         landed = [row for row in fresh if row.state == "applied"]
         self._pending.extend((now + LOOK_AFTER, row) for row in landed if row.kind == "set")
+        self._awaited = frozenset(row.contact for _, row in self._pending)
         done.changed = frozenset(row.contact for row in landed)
         firings = {(row.rule, row.contact, row.cause_key) for row in landed if row.kind == "set"}
         self.buckets.wrote(Counter(rule for rule, _, _ in firings), now)
         self._uncertain |= any(row.state in OPEN_STATES for row in fresh)
 
-    def _look_after(self, contacts: Sequence[Contact], tally: Tally) -> frozenset[str]:
+    def _look_after(self, ids: Sequence[str], contacts: Sequence[Contact], tally: Tally) -> frozenset[str]:
         """The look after the write, for those contacts just read that wait for one; who was mended."""
         if self.lease is None or not self._pending:
             return frozenset()
         now = self.session.portal_now()
         found = {c.id: c for c in contacts}
-        rows = [row for at, row in self._pending if row.contact in found or at <= now]
-        written = Aftermath(self._pen(self.lease), tally, self._looker()).check(rows, found)
+        asked = frozenset(ids)
+        rows = [row for at, row in self._pending if row.contact in asked and at - now <= LOOK_AFTER - AT_LEAST]
+        written = Aftermath(self._pen(self.lease), tally, self._looker()).check(rows, found) if rows else []
         looked = {row.id for row in rows}
         self._pending = deque((at, row) for at, row in self._pending if row.id not in looked)
         self._pending.extend((now + LOOK_AFTER, row) for row in written)
+        self._awaited = frozenset(row.contact for _, row in self._pending)
         self._newest = max((row.id for row in written), default=self._newest)
         return frozenset(row.contact for row in written)
 
