@@ -119,6 +119,8 @@ class Settings(BaseSettings):
     """How long a person's change must have been left alone before rules judge it; the rules' own times unless set."""
     effective_since: Annotated[datetime, BeforeValidator(_moment)] | None = None
     """Only causes since this moment fire; older ones are backlog. The first start with writing on, unless set."""
+    retention_days: Annotated[int, Field(ge=60, le=36_500)] = 730
+    """How long the ledger is kept, in days; older causes never fire, so that `hubsync db purge` re-arms no rule."""
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] | None = None
     """debug, info, warning or error. Unless set: info for the service, warning for every other command."""
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] | None = None

@@ -72,7 +72,8 @@ def session_of(
     """The portal as it is now with the rules bound to it. Raises RuleFileError or a PortalError."""
     known = store.known_portal() if store is not None else None
     settle = timedelta(seconds=settings.settle_seconds) if settings.settle_seconds is not None else None
-    portal = bind(gateway, rules, settle=settle, known_portal=known)
+    retention = timedelta(days=settings.retention_days)
+    portal = bind(gateway, rules, settle=settle, known_portal=known, retention=retention)
     _same_portal(given, portal)
     pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
     return Session(gateway, tuned(portal, store), store, local_now, settings.effective_since, settings.app_id, pace)

@@ -88,7 +88,7 @@ def emit(report: Report, *, form: Format | None = None, out: Path | None = None)
             sys.stdout.reconfigure(encoding="utf-8", errors="strict")  # what programs read is UTF-8 wherever it is made
         _write(report, form, sys.stdout)
         return
-    with _whole_file(out) as file:
+    with whole_file(out) as file:
         _write(report, form, file)
 
 
@@ -228,7 +228,7 @@ def _plain(cell: Cell) -> str:
 
 
 @contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
+def whole_file(path: Path) -> Iterator[TextIO]:
     """The file to write to, which takes the place of `path` only once everything is in it.
 
     What isn't an ordinary file (a pipe, /dev/stdout) is written to directly: there is nothing to replace.

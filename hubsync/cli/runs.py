@@ -15,6 +15,7 @@ from hubsync.errors import SettingsError
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
 from hubsync.sync.plan import instant
+from hubsync.sync.purging import unknown_run
 
 CHANGES = "changes_"
 RUN_COLUMNS = (
@@ -128,7 +129,7 @@ def _as_json(run: Run) -> dict[str, Any]:
 def _one(store: Store, portal: int, number: int) -> Report:
     run = store.run(portal, number)
     if run is None:
-        raise SettingsError(f"There is no run {number} on portal {portal}; hubsync runs lists them.")
+        raise unknown_run(store, portal, number)
     rows = store.writes_of_run(portal, number)
     return Report(
         title=f"hubsync run {number} on portal {portal}",

@@ -129,6 +129,8 @@ def _facts(bench: Workbench, undoing: Undoing, writes: bool) -> list[tuple[str, 
     facts += [(f"Tasks {state.replace('_', ' ')}", tasks.count(state)) for state in sorted(set(tasks))]
     if undoing.before:
         facts.append(("Undone before", undoing.before))
+    if undoing.purged:
+        facts.append(("Purged, so left as they are", undoing.purged))
     if not undoing.changes and not undoing.tasks:
         facts.append(("Left to undo", 0))
     return facts

@@ -15,11 +15,13 @@ from hubsync.policy.invalid import hard_cell
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import Missing
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.store.purging import COUNTED
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import COMPLETED, is_untouched
 from hubsync.sync.plan import Row
+from hubsync.sync.purging import unknown_run
 from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import Verdict, judge, moves_backward
 from hubsync.sync.writing import BATCH
@@ -80,6 +82,8 @@ class Undoing:
     tasks: list[TaskBack] = field(default_factory=list)
     before: int = 0
     """Changes of the run that were undone already."""
+    purged: int = 0
+    """Writes of the run that a purge took: later ones of ours had long replaced them, or their tasks were closed."""
     overwrote: int = 0
     """Values written over unseen that were not put back; each is named."""
 
@@ -110,14 +114,14 @@ def of_run(store: Store, portal: int, number: int) -> tuple[Undoing, list[Write]
     """The run with what may be undone of it: changes that landed, tasks that were created."""
     run = store.run(portal, number)
     if run is None:
-        raise SettingsError(f"There is no run {number} on portal {portal}; hubsync runs lists them.")
+        raise unknown_run(store, portal, number)
     if run.kind == "undo":
         raise SettingsError(
             f"Run {number} is itself an undo, of run {run.args.get('undoes')}; an undo isn't undone. Set the values by "
             "hand, or let the rules act on what happens next."
         )
     rows = store.writes_of_run(portal, number)
-    undoing = Undoing(run, before=sum(r.state == "undone" for r in rows))
+    undoing = Undoing(run, before=sum(r.state == "undone" for r in rows), purged=run.counts.get(COUNTED, 0))
     changes = [r for r in rows if r.kind == "set" and r.state == "applied"]
     return undoing, changes, [r for r in rows if r.kind == "task" and r.state == "applied" and r.object_id]
 

@@ -135,7 +135,7 @@ class Treater:
             return None
         at = now if self.treatment.from_now else finding.cause.at
         cause = Cause("backlog", at, f"backlog:{finding.rule}:{finding.cause.key}", finding.cause.id)
-        if ledger_key(RULE, cause, name) in contact.spent:
+        if contact.has_fired(ledger_key(RULE, cause, name)):
             return None
         return SetProperty(name, old, new, RULE, PLAYBOOK, cause, self.treatment.says)
 
