@@ -76,6 +76,7 @@ def configure_logging(
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # One line per HTTP request is what hubsync logs itself; the library's own is noise unless someone is debugging it.
+    logging.getLogger("alembic").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 

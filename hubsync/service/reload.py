@@ -36,13 +36,15 @@ class Reload:
     health: Health
     session: Session
     on_new_rules: Callable[[], None] = lambda: None
+    since: datetime | None = None
+    """Since when the rules in force are."""
     _read: Fingerprint = ()
     _at: datetime | None = None
     _asked: bool = field(default=False)
 
     def __post_init__(self) -> None:
         self._read = fingerprint(self.folder)
-        self._at = self.session.now()
+        self.since = self._at = self.session.now()
 
     def ask(self) -> None:
         """Reload at the next look, whether anything changed or not (SIGHUP)."""
@@ -67,6 +69,7 @@ class Reload:
         self.session = fresh
         self.health.clear("rules")
         if changed:
+            self.since = now
             log.info("rules.reloaded", digest=fresh.portal.policy.digest)
             self.on_new_rules()
 
