@@ -39,11 +39,15 @@ _ID = re.compile(r"[1-9][0-9]{0,19}")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a body asks for: each item once, contacts to be erased, and what was left out, by reason."""
+    """What a body asks for: each item once, contacts to be erased, and what was left out, by reason.
+
+    `used` counts the events or records behind hints and erasures.
+    """
 
     hints: tuple[Hint, ...] = ()
     erased: tuple[str, ...] = ()
     ignored: tuple[tuple[str, int], ...] = ()
+    used: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class _Notes:
     hints: dict[str, Hint] = field(default_factory=dict)
     erased: dict[str, None] = field(default_factory=dict)
     ignored: Counter[str] = field(default_factory=Counter)
+    used: int = 0
 
     def note(self, item: str, why: str, delay: timedelta) -> None:
         known = self.hints.get(item)
@@ -74,7 +79,7 @@ class _Notes:
 
     def parsed(self) -> Parsed:
         wanted = tuple(hint for hint in self.hints.values() if hint.item not in self.erased)
-        return Parsed(wanted, tuple(self.erased), tuple(sorted(self.ignored.items())))
+        return Parsed(wanted, tuple(self.erased), tuple(sorted(self.ignored.items())), self.used)
 
 
 class _Unusable(Exception):
@@ -104,6 +109,7 @@ def parse_events(body: bytes, expected: Expected) -> Parsed:
     for event in document:
         try:
             _read(event, expected, notes)
+            notes.used += 1
         except _Unusable as reason:
             notes.ignored[str(reason)] += 1
     return notes.parsed()

@@ -158,7 +158,8 @@ def test_where_our_app_is_not_known_nothing_counts_as_our_own() -> None:
 
 
 def test_a_hundred_events_about_one_contact_are_one_hint() -> None:
-    assert items(*[an_event(occurredAt=n) for n in range(100)]) == ["4211"]
+    found = parsed(*[an_event(occurredAt=n) for n in range(100)])
+    assert ([h.item for h in found.hints], found.used) == (["4211"], 100)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def item(record: Any = None, query: bytes = b"", id_field: str | None = None) ->
 
 
 def test_a_contact_in_the_old_shape_is_known_by_its_canonical_id() -> None:
-    assert parse_workflow(orjson.dumps(V1), b"", EXPECTED) == Parsed((Hint("4211", "workflow"),))
+    assert parse_workflow(orjson.dumps(V1), b"", EXPECTED) == Parsed((Hint("4211", "workflow"),), used=1)
     assert item({**V1, "canonical-vid": None}) == "4210"
 
 
