@@ -1,6 +1,7 @@
 """The portal as a process of its own, for benchmarks and for trying rules: `python -m hubsync.sandbox --contacts 500`.
 
 Prints one JSON line (url, token, client_secret, portal_id, contacts) once it listens, then serves until interrupted.
+With `--webhooks URL` it sends what happens there; the control surface can subscribe more receivers, with mischief.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from hubsync.sandbox.clock import SandboxClock
 from hubsync.sandbox.population import populate, populate_flat
 from hubsync.sandbox.server import Sandbox
 from hubsync.sandbox.state import Portal
+from hubsync.sandbox.webhooks import briskly
 
 
 def _arguments() -> argparse.Namespace:
@@ -33,6 +35,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--daily", type=int, default=625_000, help="requests in a day")
     parser.add_argument("--start", type=datetime.fromisoformat, help="the clock's start, with zone (default: now)")
     parser.add_argument("--opaque-cursors", action="store_true")
+    parser.add_argument("--webhooks", metavar="URL", help="send the app's webhooks there, signed")
+    parser.add_argument("--webhooks-form", choices=("legacy", "generic", "both"), default="legacy")
     parser.add_argument("--while-stdin", action="store_true", help="end when standard input is closed")
     return parser.parse_args()
 
@@ -59,12 +63,15 @@ def main() -> None:
     if args.while_stdin:
         threading.Thread(target=_end_with_stdin, args=(stop,), daemon=True).start()
     with Sandbox(portal, port=args.port, latency=args.latency, allowance=args.allowance, daily=args.daily) as box:
+        if args.webhooks:
+            box.subscribe(args.webhooks, form=args.webhooks_form, retry_after=briskly)
         line = {
             "url": box.url,
             "token": box.token,
             "client_secret": box.client_secret,
             "portal_id": portal.portal_id,
             "contacts": len(portal.tables["contacts"].records),
+            **({"webhooks": args.webhooks} if args.webhooks else {}),
         }
         sys.stdout.write(orjson.dumps(line).decode() + "\n")
         sys.stdout.flush()

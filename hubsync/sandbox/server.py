@@ -23,7 +23,7 @@ from hubsync.sandbox.http.faults import Fault
 from hubsync.sandbox.http.limits import ALL_SCOPES, Consumer, Limits, Window
 from hubsync.sandbox.http.service import Service
 from hubsync.sandbox.state import Portal
-from hubsync.sandbox.webhooks import AppSender, Webhooks
+from hubsync.sandbox.webhooks import AppSender, Webhooks, WorkflowSender, checked_url
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -33,6 +33,7 @@ class Sandbox:
 
     `url`, `token`, `client_secret` are what a client needs. `allowance` requests pass in ten seconds, `daily` in a
     day; `latency` seconds are added to every answer. Real time rules the windows unless `timer` says otherwise.
+    `webhooks` is an address that the app's webhooks are sent to; `subscribe` says more exactly what is sent how.
     """
 
     def __init__(
@@ -46,18 +47,19 @@ class Sandbox:
         searches: int = 5,
         scopes: Collection[str] = ALL_SCOPES,
         faults: Iterable[Fault] = (),
+        webhooks: str | None = None,
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.portal = portal or Portal()
         self.token = f"pat-na1-sandbox-{self.portal.portal_id}-{self.portal.seed}"
-        self.client_secret = f"sandbox-secret-{self.portal.portal_id}-{self.portal.seed}"
         limits = Limits(self.portal.clock, self.portal.time_zone, timer, daily=daily, searches=searches)
         first = Consumer("main", Window(allowance, 10.0), scopes)
         self.service = Service(self.portal, {self.token: first}, limits, latency=latency, sleep=sleep)
         for fault in faults:
             self.service.faults.add(fault)
-        self.webhooks = Webhooks(self.portal, self.client_secret)
+        self.webhooks = Webhooks(self.portal, f"sandbox-secret-{self.portal.portal_id}-{self.portal.seed}")
+        self._receiver = checked_url(webhooks) if webhooks else None
         self._port = port
         self._server: _Server | None = None
 
@@ -67,6 +69,11 @@ class Sandbox:
         if self._server is None:
             raise RuntimeError("the sandbox isn't running: use it as a context manager, or call start()")
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def client_secret(self) -> str:
+        """What the app's webhooks are signed with."""
+        return self.webhooks.secret
 
     def add_token(
         self,
@@ -95,12 +102,15 @@ class Sandbox:
 
     def rotate_secret(self) -> str:
         """A new client secret: it signs every webhook from now on."""
-        self.client_secret = self.webhooks.secret = f"{self.client_secret}-r"
-        return self.client_secret
+        return self.webhooks.rotate_secret()
 
     def subscribe(self, url: str, **how: Any) -> AppSender:
-        """Send the app's webhooks to `url` until the sandbox stops; `how` as `AppSender` takes it."""
+        """Send the app's webhooks to `url` until we stop; `how` as `AppSender` takes it. Raises ValueError."""
         return self.webhooks.subscribe(url, **how)
+
+    def subscribe_workflow(self, url: str, **how: Any) -> WorkflowSender:
+        """Send contacts through a workflow's webhook; `how` as `WorkflowSender` takes it. Raises ValueError."""
+        return self.webhooks.subscribe_workflow(url, **how)
 
     def drain(self, timeout: float = 10.0, *, hurry: bool = False) -> bool:
         """Wait until every webhook was delivered or given up; False after `timeout` seconds.
@@ -111,9 +121,11 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Listen. Raises OSError where the port is taken."""
-        server = _Server(("127.0.0.1", self._port), _handler(self.service))
+        server = _Server(("127.0.0.1", self._port), _handler(self.service, self.webhooks))
         threading.Thread(target=server.serve_forever, args=(0.05,), name="sandbox", daemon=True).start()
         self._server = server
+        if self._receiver is not None:
+            self.subscribe(self._receiver)
         return self
 
     def stop(self) -> None:
@@ -173,8 +185,8 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
 
 
-def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
-    control = Control(service)
+def _handler(service: Service, webhooks: Webhooks) -> type[BaseHTTPRequestHandler]:
+    control = Control(service, webhooks)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

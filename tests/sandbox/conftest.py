@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from hubsync.sandbox import Portal, Sandbox, SandboxClock
+from tests.sandbox.receiver import Receiver
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -63,3 +64,11 @@ def call(box: Sandbox, session: requests.Session) -> Callable[..., requests.Resp
         return session.request(method, box.url + path, json=body, params=params, headers=headers, timeout=10)
 
     return send
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Something that webhooks can be sent to."""
+    made = Receiver()
+    yield made
+    made.stop()

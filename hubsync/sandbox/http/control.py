@@ -3,12 +3,14 @@
 GET  stats · journal · writes · contacts
 POST act {"name", "arguments"} · clock {"advance": seconds} or {"set": ISO} or {"freeze": bool} · faults [{...}] ·
      clear-faults · clear-journal · switches {name: value} · latency {"seconds"}
+and those of the webhooks (`webhooks/remote.py`).
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,13 +21,16 @@ from hubsync.sandbox.acts import ACTS
 from hubsync.sandbox.http.call import Reply, json_reply
 from hubsync.sandbox.http.faults import Fault
 from hubsync.sandbox.http.service import Service
+from hubsync.sandbox.webhooks.hub import Webhooks
+from hubsync.sandbox.webhooks.remote import Remote
 
 
 class Control:
-    """Answers control requests for a service."""
+    """Answers control requests for a service and the webhooks of its portal."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, webhooks: Webhooks) -> None:
         self._service = service
+        self._remote = Remote(webhooks).routes
         self._portal = service.portal
         self._routes: dict[tuple[str, str], Callable[[Any], Any]] = {
             ("GET", "stats"): self._stats,
@@ -44,11 +49,12 @@ class Control:
     def answer(self, method: str, target: str, body: bytes) -> Reply:
         """Serve one control request: 200 with JSON, 400 with the reason, 404."""
         name = target.partition("?")[0].removeprefix("/_sandbox/").strip("/")
-        route = self._routes.get((method, name))
+        remote = self._remote.get((method, name))
+        route = remote or self._routes.get((method, name))
         if route is None:
             return json_reply(404, {"message": f"no control route {method} {name}"})
         try:
-            with self._portal.lock:
+            with nullcontext() if remote else self._portal.lock:
                 return json_reply(200, {"result": route(orjson.loads(body) if body else None)})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return json_reply(400, {"message": f"{type(error).__name__}: {error}"})

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,15 +53,8 @@ class Line:
 
     def exchange(self, request: Outgoing) -> Answer:
         """Send and read the answer; `connect` and `answer` seconds at most. Troubles come back as an `Answer` too."""
-        reused = self._http is not None
         try:
-            try:
-                return self._once(request)
-            except ConnectionError:
-                if not reused or self._cut:
-                    raise
-                self.close()  # the receiver had closed the idle connection: no attempt yet
-                return self._once(request)
+            return self._once(request)
         except (OSError, HTTPException) as error:
             self.close()
             return Answer(None, type(error).__name__)
@@ -91,8 +85,16 @@ class Line:
             self.close()
         return Answer(response.status, headers={name.lower(): value for name, value in response.getheaders()})
 
+    def _alive(self) -> bool:
+        """Whether the idle connection still stands: one that has something to read was closed by the receiver."""
+        if self._socket is None:
+            return False
+        with DefaultSelector() as selector:
+            selector.register(self._socket, EVENT_READ)
+            return not selector.select(0)
+
     def _opened(self, scheme: str, netloc: str) -> HTTPConnection:
-        if self._http is not None and self._target == (scheme, netloc):
+        if self._http is not None and self._target == (scheme, netloc) and self._alive():
             return self._http
         self.close()
         kind = HTTPSConnection if scheme == "https" else HTTPConnection
