@@ -14,6 +14,7 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.errors import SettingsError
 from hubsync.policy.why import RuleWhy
 from hubsync.store.values import Write
+from hubsync.sync.authors import rule_named
 from hubsync.sync.explain import Explained, Field, document, done_at, is_elsewhere, readable, seen
 from hubsync.sync.explain import explain as explain_contact
 from hubsync.sync.mending import REPAIR
@@ -145,6 +146,7 @@ def _done(bench: Workbench, told: Explained) -> Table:
 
 
 def _by(row: Write) -> str:
+    name = rule_named(row)
     if row.kind != "undo":
-        return row.rule
-    return f"put back after {row.rule}" if row.cause_kind == REPAIR else f"undo of {row.rule}"
+        return name
+    return f"put back after {name}" if row.cause_kind == REPAIR else f"undo of {name}"

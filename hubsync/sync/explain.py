@@ -13,11 +13,13 @@ from hubsync.policy.changes import SetProperty
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.why import RuleWhy
 from hubsync.store.values import Write
+from hubsync.sync.authors import BACKLOG, asked_by, writer_of
 from hubsync.sync.binding import BoundPortal
+from hubsync.sync.book import SET_STATUS
 from hubsync.sync.explained import Explained, Field, explain, is_elsewhere, seen
 from hubsync.sync.plan import Row, cause_row, change_row, instant, task_row
 from hubsync.sync.reconcile import Session
-from hubsync.sync.standing import author, said, standing
+from hubsync.sync.standing import said, standing
 
 __all__ = ["Explained", "Field", "document", "done_at", "explain", "is_elsewhere", "readable", "seen", "story"]
 
@@ -125,7 +127,7 @@ def _of_the_past(portal: BoundPortal, told: Explained, row: Write) -> str:
     when = f" on {said(at, portal)}" if at else ""
     lines = [
         _head(portal, told, row.target, row.before, row.after, row.playbook),
-        *_because(portal, row.rule, row.cause_kind, row.cause_at),
+        *(_because(portal, row.rule, row.cause_kind, row.cause_at) if row.rule != SET_STATUS else [f"{_asked(row)}."]),
         *_before(portal, told, row),
     ]
     if row.state == "undone":
@@ -137,6 +139,8 @@ def _of_the_past(portal: BoundPortal, told: Explained, row: Write) -> str:
     rule = portal.policy.rule(row.rule)
     if rule is not None and rule.hard:
         lines.append("A hard correction: it is made again, once in 7 days, whoever changes it back.")
+    elif row.rule == SET_STATUS:
+        lines.append("It counts as a person's choice: no rule changes it for something that happened before.")
     else:
         lines.append("Whoever chooses another value from now on is left alone: this cause has fired.")
     return "\n  ".join(lines)
@@ -163,7 +167,8 @@ def _because(portal: BoundPortal, rule_id: str, kind: str, at: datetime | None) 
     rule = portal.policy.rule(rule_id)
     known = CAUSES.get(kind)
     cause = known[1] if known is not None else kind.replace("_", " ")
-    lines = [rule.says] if rule is not None else [f"Rule {rule_id}, which is off or gone now."]
+    gone = "The backlog was treated." if rule_id == BACKLOG else f"Rule {rule_id}, which is off or gone now."
+    lines = [rule.says if rule is not None else gone]
     return [*lines, f"Cause: {cause}, on {said(at, portal)}."] if at is not None else lines
 
 
@@ -174,7 +179,13 @@ def _before(portal: BoundPortal, told: Explained, row: Write) -> list[str]:
     if beneath is None:
         return []
     value = readable(portal, row.target, beneath.value)
-    return [f"Before: {value}, set by {author(beneath.raw, portal)}."]
+    rows = [w for w in told.done if w.target == row.target and w.kind in {"set", "undo"}]
+    return [f"Before: {value}, set by {writer_of(beneath, rows, portal)}."]
+
+
+def _asked(row: Write) -> str:
+    by = asked_by(row)
+    return by[0].upper() + by[1:]
 
 
 def readable(portal: BoundPortal, name: str, value: str | None) -> str:

@@ -23,12 +23,12 @@ from hubsync.policy.vocabulary import Terms
 from hubsync.policy.why import RuleWhy, why
 from hubsync.portal.values import Task
 from hubsync.store.values import Write
+from hubsync.sync.authors import set_by
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import COMPLETED, Book, is_untouched
 from hubsync.sync.dear import MORE_PROPERTIES, OUTREACH_KINDS
 from hubsync.sync.reconcile import Session
 from hubsync.sync.scope import horizon_for
-from hubsync.sync.standing import author
 
 NAME = ("firstname", "lastname")
 """Read live for the person at the terminal; never stored."""
@@ -99,8 +99,8 @@ def explain(session: Session, contact: str) -> Explained:
         contact=read,
         name=" ".join(filter(None, (read.properties.get(n) for n in NAME))),
         at=now,
-        status=_field(view, portal, portal.policy.statuses),
-        stage=_field(view, portal, portal.policy.stages),
+        status=_field(view, portal, portal.policy.statuses, ledger),
+        stage=_field(view, portal, portal.policy.stages, ledger),
         managed=portal.policy.managed(view) > 0,
         cycle_since=cycle if isinstance(cycle, datetime) else None,
         facts=tuple(_facts(view)),
@@ -143,13 +143,14 @@ def _open_tasks(session: Session, rows: Sequence[Write]) -> tuple[OpenTask, ...]
     )
 
 
-def _field(view: View, portal: BoundPortal, terms: Terms) -> Field:
+def _field(view: View, portal: BoundPortal, terms: Terms, ledger: Sequence[Write]) -> Field:
     value = view.properties.get(terms.property)
     key = terms.key(value)
     entries = (view.contact.history or {}).get(terms.property, ())
     since = view.entered(terms.property)
     by = view.author(terms.property)
-    named = by if by == "hubsync" or not entries else author(entries[0], portal)
+    rows = [row for row in ledger if row.target == terms.property and row.kind in {"set", "undo"}]
+    named = by if by == "hubsync" or not entries else set_by(entries, rows, portal)
     return Field(key, terms.label(key), since if isinstance(since, datetime) else view.created, str(named or ""))
 
 

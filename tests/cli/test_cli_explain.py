@@ -116,3 +116,17 @@ def test_it_writes_nothing_anywhere(cli_desk: Desk, mailed: str, hubsync_json: J
     assert len(cli_desk.portal.journal.writes) == before
     assert cli_desk.store.runs(cli_desk.portal.portal_id) == ()
     assert cli_desk.ledger(mailed) == []
+
+
+def test_set_status_is_named_with_its_run_and_reason_in_place_of_a_rule(
+    cli_desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contact = cli_desk.lead("NEW")
+    asked = ("set-status", "nurture", "--where", "lead_status is new", "--reason", "quarter end", "--write")
+    assert run(list(asked)) == 0
+    capsys.readouterr()
+    assert run(["explain", contact]) == 0
+    printed = capsys.readouterr().out
+    assert "Lead status: Nurture (nurture) since 2 March 2026 10:00, set by set-status, run 1: quarter end\n" in printed
+    assert "\tset-status, run 1: quarter end\ths_lead_status\tNew\tNurture\tapplied\tquarter end" in printed
+    assert "another app" not in printed

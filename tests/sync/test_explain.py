@@ -7,10 +7,13 @@ import pytest
 from hubsync.errors import ContactGone
 from hubsync.policy.why import why
 from hubsync.sandbox import acts
+from hubsync.sync.bulk import write_bulk
 from hubsync.sync.explain import Explained, explain, story
 from hubsync.sync.scope import horizon_for
 from hubsync.sync.undo import write_undo
+from tests.sync.bulk_desk import asked, write
 from tests.sync.desk import GENEROUS, MQL, SQL, STAGE, STATUS, Desk, ago
+from tests.sync.meanwhile import around_the_write
 
 A3 = "attempting_on_first_rep_outreach"
 
@@ -31,9 +34,9 @@ def test_every_rule_is_told_as_why_tells_it(desk: Desk, mailed: str) -> None:
     session = desk.session()
     told = explain(session, mailed)
     horizon = horizon_for(desk.store, session.portal, desk.effective_since, told.at)
-    asked = why(session.portal.policy, told.contact, told.at, horizon)
+    whys = why(session.portal.policy, told.contact, told.at, horizon)
     assert [(r.rule, r.holds, r.groups, r.cause) for r in told.rules] == [
-        (r.rule, r.holds, r.groups, r.cause) for r in asked
+        (r.rule, r.holds, r.groups, r.cause) for r in whys
     ]
     assert len(told.held) + len(told.hindered) + len(told.not_held) == len(session.portal.policy.rules)
 
@@ -155,3 +158,33 @@ def test_the_story_of_a_contact_that_is_fine(desk: Desk) -> None:
         f"Contact {contact}: nothing to change.",
         "  Lead status Connected, Lifecycle stage Lead: no rule asks for anything else.",
     ]
+
+
+def test_what_set_status_wrote_is_told_as_such_with_its_run_and_reason(desk: Desk) -> None:
+    contact = desk.lead("NEW")
+    run = write(desk, asked(desk, "nurture", "lead_status is new", reason="quarter end")).run
+    said = story(desk.session(), contact)
+    assert "Set-status, run 1: quarter end." in said
+    assert "Before: New, set by Rita Rep." in said
+    assert "It counts as a person's choice" in said
+    assert "off or gone" not in said
+    told = explain(desk.session(), contact)
+    assert (run, told.status.by) == (1, "set-status, run 1: quarter end")
+
+
+def test_what_was_there_before_a_rule_is_told_to_be_set_status_too(desk: Desk) -> None:
+    contact = desk.lead("QUALIFIED")
+    write(desk, asked(desk, "new", "lead_status is qualified"))
+    desk.later(hours=1)
+    acts.rep_sends_email(desk.portal, contact, desk.rep)
+    desk.later(minutes=10)
+    desk.sync()
+    assert "Before: New, set by set-status, run 1." in story(desk.session(), contact)
+
+
+def test_what_was_put_back_for_a_person_is_told_to_be_theirs(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    contact = desk.lead("NEW")
+    session = desk.session()
+    around_the_write(desk, session, monkeypatch, before=lambda: desk.sets(contact, STATUS, "CONNECTED"))
+    write_bulk(session, desk.store, asked(desk, "nurture", "lead_status is new"), GENEROUS)
+    assert explain(desk.session(), contact).status.by == "Rita Rep"
