@@ -15,7 +15,7 @@ START = """\
 # What hubsync's rules may do at most, while it is being rolled out (playbook B6). A cap only lowers: report shows what
 # a rule would do, propose offers it to people, auto does it. `hubsync rollout` shows where every rule stands and what
 # comes next; `hubsync rollout RULE|--all MODE [--team T]` moves it. Without this file each rule does what it says,
-# tasks come at once (no cap by owner, no business hours), and a rule may write to a contact twice in a week.
+# and tasks come at any hour instead of in their owner's business hours. So keep it when everything is at auto.
 #
 # default   for every rule that isn't named below
 # rules     by rule id or playbook id: {new_on_becoming_mql: auto} or {A2: auto}
