@@ -21,7 +21,7 @@ from hubsync.sync.reconcile import Session
 BEFORE_EVERYTHING = datetime(2000, 1, 1, tzinfo=UTC)
 """EFFECTIVE_SINCE: no seeded act is older, so nothing is backlog."""
 NO_LIMITS = Limits(share=1.0, at_least=10**9, tasks=10**9)
-"""A guard that lets everything pass."""
+"""A guard that lets everything pass. Sessions have no pace either: as if their tasks were allowed, at any hour."""
 UNLIMITED = 10**9
 """Calls in ten seconds, where the allowance isn't what is measured."""
 
