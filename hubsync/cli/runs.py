@@ -14,8 +14,10 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.errors import SettingsError
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
-from hubsync.sync.plan import instant
+from hubsync.sync.plan import Row, instant
 from hubsync.sync.purging import unknown_run
+from hubsync.sync.setting_up import KIND as SETUP
+from hubsync.sync.taking_setup_back import recorded
 
 CHANGES = "changes_"
 RUN_COLUMNS = (
@@ -38,6 +40,14 @@ ROW_COLUMNS = (
     Column("to", "To"),
     Column("state", "State"),
     Column("answer", "HubSpot's answer"),
+)
+ADDITION_COLUMNS = (
+    Column("what", "What"),
+    Column("property", "Property"),
+    Column("value", "Option"),
+    Column("label", "Label"),
+    Column("state", "State"),
+    Column("why", "Why"),
 )
 
 
@@ -130,12 +140,25 @@ def _one(store: Store, portal: int, number: int) -> Report:
     run = store.run(portal, number)
     if run is None:
         raise unknown_run(store, portal, number)
+    facts: list[tuple[str, Cell]] = [(c.title, cell) for c, cell in zip(RUN_COLUMNS, _cells(run), strict=True)]
+    if run.kind == SETUP:
+        return _setup(run, portal, facts, recorded(store, portal, number))
     rows = store.writes_of_run(portal, number)
     return Report(
         title=f"hubsync run {number} on portal {portal}",
-        facts=[(c.title, cell) for c, cell in zip(RUN_COLUMNS, _cells(run), strict=True)],
+        facts=facts,
         table=Table(ROW_COLUMNS, _rows(rows), "What it wrote"),
         document={**_as_json(run), "writes": [_write(w) for w in rows]},
+    )
+
+
+def _setup(run: Run, portal: int, facts: list[tuple[str, Cell]], added: list[Row]) -> Report:
+    """A setup wrote to no contact: what it added to the portal's definitions."""
+    return Report(
+        title=f"hubsync run {run.id} on portal {portal}",
+        facts=facts,
+        table=Table(ADDITION_COLUMNS, [tuple(row[c.key] for c in ADDITION_COLUMNS) for row in added], "What it added"),
+        document={**_as_json(run), "writes": [], "additions": added},
     )
 
 

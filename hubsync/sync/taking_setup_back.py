@@ -125,6 +125,16 @@ def _added(store: Store, portal: int, number: int) -> list[Removal]:
     return sorted(found.values(), key=lambda r: order[r.what])
 
 
+def recorded(store: Store, portal: int, number: int) -> list[Row]:
+    """What a setup added, or tried to, as its record has it; where it was killed before the outcome: uncertain."""
+    found: dict[tuple[str, str, str], Row] = {}
+    for entry in store.plan(portal, number):
+        row = {name: value for name, value in entry.body.items() if name != "made"}
+        key = (str(row["what"]), str(row["property"] or row["label"]), str(row["value"] or ""))
+        found[key] = {**row, "state": "uncertain" if entry.kind == "adding" else entry.kind}
+    return list(found.values())
+
+
 def _as_made(body: Mapping[str, Any]) -> NewProperty:
     return NewProperty(**{**body, "options": tuple((value, label) for value, label in body["options"])})
 

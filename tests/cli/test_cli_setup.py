@@ -130,3 +130,18 @@ def test_the_setting_write_writes_too(box: Sandbox, portal: Portal, monkeypatch:
     monkeypatch.setenv("HUBSYNC_WRITE", "true")
     assert run(["setup"]) == 0
     assert "QUALIFIED" in statuses(portal)
+
+
+def test_runs_show_lists_what_a_setup_added(box: Sandbox, capsys: Printed) -> None:
+    assert run(["setup", "--write", "--format", "json"]) == 0
+    added = [(a["what"], a["property"], a["value"], a["state"]) for a in document(capsys)["additions"]]
+    assert run(["runs", "--show", "1", "--format", "json"]) == 0
+    shown = document(capsys)
+    assert (shown["kind"], shown["writes"]) == ("setup", [])
+    assert sorted((a["what"], a["property"] or "", a["value"] or "", a["state"]) for a in shown["additions"]) == sorted(
+        (what, name or "", value or "", state) for what, name, value, state in added
+    )
+    assert run(["runs", "--show", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "option\ths_lead_status\tNURTURE\tNurture\tadded\t\n" in printed
+    assert "property\thubsync_last_action\t\t" in printed
