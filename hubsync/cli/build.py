@@ -76,7 +76,8 @@ def session_of(
     portal = bind(gateway, rules, settle=settle, known_portal=known, retention=retention)
     _same_portal(given, portal)
     pace = rules.pace(portal.account.time_zone, portal.policy.owner_teams)
-    return Session(gateway, tuned(portal, store), store, local_now, settings.effective_since, settings.app_id, pace)
+    guard, since = rules.files.portal.guard, settings.effective_since
+    return Session(gateway, tuned(portal, store), store, local_now, since, settings.app_id, pace, guard)
 
 
 @contextlib.contextmanager

@@ -104,13 +104,18 @@ def _share(text: str) -> str:
 
 
 class GuardSpec(Spec):
-    """When a one-shot run stops before its first write (design 5 "Guard")."""
+    """When a one-shot run stops before its first write, and what the service may change in a while (design 5 "Guard").
+
+    `rule_an_hour` and `all_a_day` stand in for what follows from the portal's size.
+    """
 
     share: Annotated[Text, AfterValidator(_share)] = "10%"
     at_least: int = Field(default=20, ge=0)
     tasks: int = Field(default=200, ge=0)
     tasks_per_owner: int = Field(default=15, ge=1)
     burst: int = Field(default=50, ge=1)
+    rule_an_hour: int | None = Field(default=None, ge=1)
+    all_a_day: int | None = Field(default=None, ge=1)
 
 
 def _moment(text: str) -> str:

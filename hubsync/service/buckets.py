@@ -17,6 +17,8 @@ from hubsync.store.store import Store
 from hubsync.sync.looking import Look
 
 CURSOR = "serve.held_rules"
+RELEASED = "serve.released_rules"
+"""Cursors: the rules that are held, and when others were last released."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AT_LEAST = 50
 SHARE_OF_HOUR, SHARE_OF_DAY = 0.01, 0.05
@@ -25,7 +27,7 @@ EVERYTHING = "*"
 ALL = "all"
 """How people name that."""
 PARKED = "held: "
-"""Begins the reason of a parked contact; the rule follows."""
+"""Begins the reason of a parked contact; the rule follows (`parked_for`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +56,24 @@ class HeldRule:
 class Buckets:
     """How much each rule has written lately. Only the worker's thread uses it. `contacts`: how many the portal has.
 
-    `most` may stand in for the hourly limit that follows from the portal's size (portal.yaml, `guard: {hour: 500}`).
+    `rule_an_hour` and `all_a_day` stand in for the limits that follow from the portal's size (`guard:` of portal.yaml).
     """
 
     contacts: int
-    most: int | None = None
+    rule_an_hour: int | None = None
+    all_a_day: int | None = None
     held: dict[str, HeldRule] = field(default_factory=dict)
     _written: deque[tuple[datetime, str, int]] = field(default_factory=deque)
 
     @property
     def hourly(self) -> int:
         """How many contacts one rule may change within an hour."""
-        return self.most if self.most is not None else max(AT_LEAST, int(SHARE_OF_HOUR * self.contacts))
+        return self.rule_an_hour or max(AT_LEAST, int(SHARE_OF_HOUR * self.contacts))
 
     @property
     def daily(self) -> int:
         """How many contacts all rules may change within a day."""
-        return max(self.hourly, int(SHARE_OF_DAY * self.contacts))
+        return self.all_a_day or max(self.hourly, int(SHARE_OF_DAY * self.contacts))
 
     def wrote(self, counts: Mapping[str, int], at: datetime) -> None:
         """Count writes that landed, by rule."""
@@ -135,15 +138,32 @@ class Buckets:
             self._written.popleft()
 
 
+def parked_for(rule: str) -> str:
+    """The reason of a contact parked for a rule; no other rule's begins with it."""
+    return f"{PARKED}{rule}."
+
+
 def without_changes(decision: Decision) -> Decision:
     """The decision with nothing of it left to write: no change, no task, no cause spent."""
     return replace(decision, changes=(), tasks=(), withdrawn=(), superseded=())
 
 
 def refill(store: Store, portal: int, buckets: Buckets, now: datetime) -> None:
-    """After a start: what the ledger says was written within the day, and which rules were held."""
-    hour = store.firings(portal, since=now - HOUR)
-    day = store.firings(portal, since=now - DAY)
+    """After a start: what the ledger says was written within the day, and which rules were held.
+
+    What was written before a rule was released doesn't count against it.
+    """
+    released = _read_released(store, portal)
+
+    def counted(since: datetime) -> dict[str, int]:
+        since = max(since, released.get(EVERYTHING, since))
+        counts = dict(store.firings(portal, since=since))
+        for rule, at in released.items():
+            if at > since and rule in counts:
+                counts[rule] = store.firings(portal, since=at).get(rule, 0)
+        return counts
+
+    hour, day = counted(now - HOUR), counted(now - DAY)
     buckets.wrote({rule: count - hour.get(rule, 0) for rule, count in day.items()}, now - HOUR)
     buckets.wrote(hour, now)
     buckets.held = {held.rule: held for held in read_held(store, portal)}
@@ -158,8 +178,16 @@ def read_held(store: Store, portal: int) -> tuple[HeldRule, ...]:
     )
 
 
-def save_held(store: Store, portal: int, held: Iterable[HeldRule]) -> None:
-    """Keep which rules are held, for the next start and for `hubsync guard`."""
+def hold(store: Store, portal: int, fresh: Iterable[HeldRule]) -> None:
+    """Keep that these rules are held now, for the next start and for `hubsync guard`.
+
+    What somebody released meanwhile stays released, whatever the service still holds in its memory.
+    """
+    with store.begin():
+        _save_held(store, portal, [*read_held(store, portal), *fresh])
+
+
+def _save_held(store: Store, portal: int, held: Iterable[HeldRule]) -> None:
     said = {h.rule: {"since": h.since.isoformat(), "writes": h.writes, "limit": h.limit} for h in held}
     store.set_cursor(portal, CURSOR, json.dumps(said))
 
@@ -171,5 +199,12 @@ def release_held(store: Store, portal: int, rule: str, now: datetime) -> int | N
         held = read_held(store, portal)
         if all(h.rule != rule for h in held):
             return None
-        save_held(store, portal, [h for h in held if h.rule != rule])
-    return store.parking.unpark(portal, now, why=PARKED + rule)
+        _save_held(store, portal, [h for h in held if h.rule != rule])
+        lately = {name: at.isoformat() for name, at in _read_released(store, portal).items() if at > now - DAY}
+        store.set_cursor(portal, RELEASED, json.dumps({**lately, rule: now.isoformat()}))
+        return store.parking.unpark(portal, now, why=parked_for(rule))
+
+
+def _read_released(store: Store, portal: int) -> dict[str, datetime]:
+    text = store.cursor(portal, RELEASED)
+    return {rule: datetime.fromisoformat(at) for rule, at in (json.loads(text) if text else {}).items()}

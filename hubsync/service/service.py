@@ -58,7 +58,6 @@ class Service:
         *,
         writes: bool,
         pulse: Pulse = Pulse(),
-        hourly: int | None = None,
     ) -> None:
         self.store = store
         self.gateway = gateway
@@ -79,7 +78,6 @@ class Service:
             metrics,
             self._sleep,
             writes,
-            hourly=hourly,
         )
         self.engine = InProcess({self.portal: self.worker.stretch})
         self._poller = Poller(

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Horizon
-from hubsync.service.buckets import PARKED, Buckets, HeldRule, save_held
+from hubsync.service.buckets import Buckets, HeldRule, hold, parked_for
 from hubsync.store.store import Store
 from hubsync.store.values import OPEN_STATES, RunState, WorkItem, Write
 from hubsync.sync.adopting import Adopted, Neighbourhood
@@ -188,10 +188,10 @@ class Shift:
         """Park the contacts whose changes the guard holds, until the rule is released."""
         portal = self.session.portal.id
         if fresh:
-            save_held(self.store, portal, self.buckets.held.values())
+            hold(self.store, portal, fresh)
         for rule, contacts in kept_back.items():
             rows = [items[c] for c in contacts if c in items]
-            self.store.parking.park(portal, rows, [c for c in contacts if c not in items], PARKED + rule)
+            self.store.parking.park(portal, rows, [c for c in contacts if c not in items], parked_for(rule))
 
     def _written(self, contacts: Sequence[str], done: Stretch) -> None:
         """After a batch: what landed is looked after soon, and counts against the rules' buckets."""

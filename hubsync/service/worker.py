@@ -15,7 +15,7 @@ import structlog
 
 from hubsync.errors import HubsyncError, PortalError, RateLimited, StoreError, TokenRefused
 from hubsync.logs import redacted
-from hubsync.service.buckets import Buckets, read_held, refill
+from hubsync.service.buckets import Buckets, parked_for, read_held, refill
 from hubsync.service.health import Health
 from hubsync.service.intake import Intake
 from hubsync.service.metrics import Metrics
@@ -65,7 +65,6 @@ class Worker:
     writes: bool
     contacts: int = 0
     """How many contacts the portal has, for the guard's buckets."""
-    hourly: int | None = None
     polled: datetime | None = None
     """When the last complete poll began: once all that it found is done, a bare sync has nothing older to look for."""
     _shift: Shift | None = None
@@ -187,12 +186,13 @@ class Worker:
             log.info("contacts.reconciled", contacts=done.looks, **done.tally.states())
 
     def _see_releases(self, now: datetime) -> None:
-        """Rules that somebody released meanwhile go on."""
+        """Rules that somebody released meanwhile go on, with the contacts that were parked while it was done."""
         if self._buckets is None or not self._buckets.held:
             return
         left = {held.rule for held in read_held(self.store, self.portal)}
         for rule in set(self._buckets.held) - left:
             self._buckets.release(rule, now)
+            self.store.parking.unpark(self.portal, now, why=parked_for(rule))
             self.health.clear(f"held {rule}")
 
     def _idle(self, shift: Shift, now: datetime) -> None:
@@ -220,10 +220,12 @@ class Worker:
             if self._held is None:
                 return None
         if self._buckets is None:
-            self._buckets = Buckets(self.contacts, self.hourly)
+            self._buckets = Buckets(self.contacts)
             refill(self.store, self.portal, self._buckets, session.portal_now())
             for held in self._buckets.held.values():
                 self.health.say(f"held {held.rule}", held.says)
+        self._buckets.contacts = self.contacts
+        self._buckets.rule_an_hour, self._buckets.all_a_day = session.guard.rule_an_hour, session.guard.all_a_day
         self._shift, self._used = Shift(session, self.store, self._buckets, self._held), session
         return self._shift
 

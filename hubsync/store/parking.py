@@ -52,7 +52,9 @@ class Parking:
     def unpark(self, portal: int, at: datetime, *, why: str = "") -> int:
         """Make parked contacts due at `at`: all, or those whose reason begins with `why`. Returns how many."""
         statement = update(work).where(
-            work.c.portal_id == portal, work.c.due_at == literal(FOR_GOOD, Moment), work.c.why.startswith(why)
+            work.c.portal_id == portal,
+            work.c.due_at == literal(FOR_GOOD, Moment),
+            work.c.why.startswith(why, autoescape=True),
         )
         with self._db.write() as tx:
             return tx.execute(
@@ -63,7 +65,7 @@ class Parking:
         """Parked contacts, those whose reason begins with `why`, by id."""
         c = work.c
         statement = select(c.contact_id, c.generation, c.due_at, c.attempts, c.why).where(
-            c.portal_id == portal, c.due_at == literal(FOR_GOOD, Moment), c.why.startswith(why)
+            c.portal_id == portal, c.due_at == literal(FOR_GOOD, Moment), c.why.startswith(why, autoescape=True)
         )
         with self._db.read() as tx:
             return tuple(WorkItem(*row) for row in tx.execute(statement.order_by(c.contact_id).limit(limit)))

@@ -14,6 +14,7 @@ import structlog
 from hubsync.errors import PortalError, UnsafePlan
 from hubsync.policy.pacing import Pace
 from hubsync.policy.policy import Horizon
+from hubsync.policy.spec import GuardSpec
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
@@ -87,6 +88,8 @@ class Session:
     """The setting APP_ID: whose entries in a history are hubsync's own, before it is learned."""
     pace: Pace | None = None
     """How fast tasks may come (B4, B5, B7); None: as fast as rules ask for them."""
+    guard: GuardSpec = GuardSpec()
+    """How much may be written, as portal.yaml says it."""
 
     def portal_now(self) -> datetime:
         """The portal's time: ours, plus what its Date headers say (design 4)."""
