@@ -9,9 +9,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from secrets import token_hex
 from typing import Annotated
 
 import typer
+from fastapi import FastAPI
 
 from hubsync.cli.build import session_of
 from hubsync.cli.context import invocation
@@ -23,12 +25,19 @@ from hubsync.service.health import Health
 from hubsync.service.metrics import Metrics
 from hubsync.service.reload import Reload
 from hubsync.service.service import Pulse, Service
+from hubsync.service.status import Status, read_status
 from hubsync.settings import Settings
 from hubsync.store.database import open_store
+from hubsync.store.store import Store
 from hubsync.sync.reconcile import Session
+from hubsync.sync.recovery import known_app
+from hubsync.web.app import Parts, WebConfig, build_app
+from hubsync.web.server import WebServer
 
 STOPS_WITHIN = 8.0
 """Seconds for what is under way when it is told to end."""
+SALT = "web.salt"
+"""Cursor: a random number of the database's, part of the key that signs sessions."""
 
 
 def serve(
@@ -60,11 +69,57 @@ def serve(
         health, metrics = Health(), Metrics()
         reload = Reload(settings.rules, renew, health, renew())
         service = Service(store, gateway, reload, health, metrics, writes=writes, pulse=_pulse(settings))
+        web = WebServer(_app(settings, service, host, port), host, port)
         stack.enter_context(_signals(ended, reload))
+        web.start()
+        stack.callback(web.stop, 2.0)
         service.start()
+        stack.callback(service.stop, STOPS_WITHIN)
+        typer.echo(f"hubsync serves portal {service.portal} at {web.url}", err=True)
         ended.wait()
-        service.stop(STOPS_WITHIN)
     return 0
+
+
+def _app(settings: Settings, service: Service, host: str, port: int) -> FastAPI:
+    """The HTTP side. Without a public address webhooks are expected at the one it listens on, as on one machine."""
+    store, portal = service.store, service.portal
+    secrets = settings.client_secrets
+    local = f"http://{host}:{port}" if secrets() else None
+    password = settings.web_password.get_secret_value() if settings.web_password is not None else None
+
+    def status() -> Status:
+        session = service.reload.session
+        return read_status(
+            store,
+            portal,
+            service.health,
+            session.portal_now(),
+            writes=service.writes,
+            rules_since=service.reload.since,
+            ui_domain=session.portal.account.ui_domain or "app.hubspot.com",
+        )
+
+    return build_app(
+        WebConfig(portal=portal, public_url=settings.public_url or local, password=password, salt=_salt(store, portal)),
+        Parts(
+            intake=service,
+            health=service.health,
+            metrics=service.metrics,
+            status=status,
+            secrets=secrets,
+            apps={settings.app_id: secrets} if settings.app_id else {},
+            app_id=lambda: known_app(store, portal) or settings.app_id,
+        ),
+    )
+
+
+def _salt(store: Store, portal: int) -> bytes:
+    """What the key of sessions is made with, beside the password: logins outlive a restart."""
+    text = store.cursor(portal, SALT)
+    if not text:
+        text = token_hex(32)
+        store.set_cursor(portal, SALT, text)
+    return bytes.fromhex(text)
 
 
 def _pulse(settings: Settings) -> Pulse:
@@ -74,7 +129,6 @@ def _pulse(settings: Settings) -> Pulse:
 @contextlib.contextmanager
 def _signals(ended: threading.Event, reload: Reload) -> Iterator[None]:
     """SIGTERM and Ctrl-C end the service, SIGHUP has the rules and secrets read anew."""
-
 
     def told(number: int, _frame: object) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
