@@ -23,8 +23,10 @@ from typing import Annotated
 import typer
 
 from hubsync.cli.build import local_now
+from hubsync.cli.guard import WHY
 from hubsync.cli.options import Format
 from hubsync.cli.output import Column, Report, Table, emit
+from hubsync.policy.pacing import CAP
 from hubsync.policy.policy import Horizon
 from hubsync.portal.gateway import Gateway
 from hubsync.rulefiles.load import LoadedRules, load_rules
@@ -144,6 +146,7 @@ def _plan(stage: Stage) -> Outcome:
         f"… {len(planned)} changes and {len(outcome.tally.tasks)} tasks in all; {proposed} more are only proposed. "
         "Nothing was written."
     )
+    _say_what_waits(stage, outcome)
     return outcome
 
 
@@ -160,6 +163,7 @@ def _write(stage: Stage) -> Outcome:
     before = stage.gateway.calls
     outcome = reconcile.write(stage.session, stage.store, Scope(full=True), LIMITS)
     _say(f"Run {outcome.run}: {_counts(outcome)}, with {stage.gateway.calls - before} calls.")
+    _say_what_waits(stage, outcome)
     return outcome
 
 
@@ -178,6 +182,7 @@ def _again(stage: Stage) -> None:
     outcome = reconcile.write(stage.session, stage.store, Scope(full=True), LIMITS)
     done = [r for r in (*outcome.tally.changes, *outcome.tally.tasks) if r["state"] != "proposed"]
     _say("Nothing was left to do." if not done else f"{_counts(outcome)}: this should have been nothing.")
+    _say_what_waits(stage, outcome)
 
 
 def _one_off(stage: Stage, folder: Path) -> None:
@@ -231,6 +236,16 @@ def _counts(outcome: Outcome) -> str:
     changes = _told(row["state"] for row in outcome.tally.changes)
     tasks = sum(r["state"] == "applied" for r in outcome.tally.tasks)
     return f"changes: {changes or 'none'}; {tasks} tasks created"
+
+
+def _say_what_waits(stage: Stage, outcome: Outcome) -> None:
+    """Tasks that are not for now (B4, B5), and why: the demo goes at the pace of a real portal."""
+    pace = stage.session.pace
+    counts = Counter(row["why"] for row in outcome.tally.held if row.get("why") in WHY)
+    for why, count in counts.most_common():
+        _say(f"{count} task{' waits' if count == 1 else 's wait'}: {WHY[why]}.")
+        if why == CAP and pace is not None:
+            _say(f"  At most {pace.per_owner} new ones an owner and day; one task names the rest, which come tomorrow.")
 
 
 def _told(states: Iterable[str]) -> str:

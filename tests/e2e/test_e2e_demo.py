@@ -31,6 +31,10 @@ def test_the_demo_audits_plans_writes_explains_finds_nothing_more_and_undoes(iso
     assert re.search(r"Run 2: changes: \d+ applied", out)
     assert len(re.findall(r"^Contact \d+: ", out, re.MULTILINE)) == 3
     assert "Nothing was left to do." in out
+    parts = re.split(r"^\d\. ", out, flags=re.MULTILINE)
+    waits = [re.findall(r"^\d+ tasks? waits?: .+$", part, re.MULTILINE) for part in parts]
+    assert waits[6] == waits[4]  # what a run let wait is what waits for the next one, and for the same reasons
+    assert waits[1] == waits[3] == waits[5] == []
     assert "would change 0 contacts: what was undone stays undone." in out
     assert set(isolated.iterdir()) == before, "the demo leaves something behind"
 
