@@ -112,8 +112,8 @@ COMMANDS: tuple[Entry, ...] = (
         "Look after the database.",
         commands=(
             _at("db", "upgrade", "Bring the database to this version's schema."),
-            _planned("export", "Write the ledger to files."),
-            _planned("purge", "Erase what is older than its retention."),
+            _at("export", "export", "Runs, ledger and overrides as JSON lines or CSV."),
+            _at("purge", "purge", "Show what is older than its retention; with --write, delete it."),
             _planned("rebuild", "Rebuild what is derived from the ledger."),
         ),
     ),

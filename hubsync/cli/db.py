@@ -14,9 +14,9 @@ def upgrade(context: typer.Context) -> int:
     settings = invocation(context).settings()
     before, after = bring_up(settings.database_url, base=settings.base)
     if before == after:
-        typer.echo(f"The database is at {after} already.")
+        typer.echo(f"The database is at schema {after} already; nothing was done.")
     elif before is None:
-        typer.echo(f"Made a database at {after}.")
+        typer.echo(f"Made a database at schema {after}.")
     else:
-        typer.echo(f"The database went from {before} to {after}.")
+        typer.echo(f"The database went from schema {before} to {after}.")
     return 0

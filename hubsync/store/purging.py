@@ -101,7 +101,7 @@ class Purging:
         """How many rows of each table would go. Deletes nothing."""
         with self._db.read() as tx:
             counts = {
-                table.name: tx.execute(select(func.count()).select_from(table).where(self._goes(table, cut)))
+                str(table.name): tx.execute(select(func.count()).select_from(table).where(self._goes(table, cut)))
                 for table in (write, plan_entry, run_table, override, status_change, stint, tombstone)
             }
             return {name: result.scalar_one() for name, result in counts.items()}
@@ -110,7 +110,7 @@ class Purging:
         """How many rows of each table `Store.erase` would take with these contacts. Former ids have to be given."""
         with self._db.read() as tx:
             return {
-                table.name: tx.execute(
+                str(table.name): tx.execute(
                     select(func.count())
                     .select_from(table)
                     .where(table.c.portal_id == self._portal, table.c.contact_id.in_(list(contacts)))
@@ -126,7 +126,7 @@ class Purging:
             with self._db.write() as tx:
                 began = clock()
                 rows = act(tx)
-            yield Slice(table, rows, clock() - began)
+            yield Slice(str(table), rows, clock() - began)
 
     def give_back(self, pages: int) -> int:
         """Gives up to so many free pages of a SQLite file back to the disk; how many. 0 on older files and PostgreSQL.

@@ -99,7 +99,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == f"hubsync {__version__}\n"
 
 
-@pytest.mark.parametrize("line", ["db export --portal 1", "rules prove --depth 3", "report funnel", "serve"])
+@pytest.mark.parametrize("line", ["db rebuild --portal 1", "rules prove --depth 3", "report funnel", "serve"])
 def test_a_command_of_a_later_version_says_so(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(line.split()) == 3
     name = line.partition(" --")[0]
