@@ -12,9 +12,12 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.policy.policy import Gap
 from hubsync.portal.values import ScopeCheck
 from hubsync.sync.checkup import Checkup, check_portal
+from hubsync.sync.setting_up import has_to_add
 
 NEEDED = frozenset({"crm.objects.contacts.read", "crm.schemas.contacts.read", "crm.objects.deals.read"})
 """Scopes without which the rules can't be held against a portal at all."""
+
+SETUP = "hubsync setup shows what it would add, and adds it with --write"
 
 
 def check(context: typer.Context, form: FormatOption = None, out: OutOption = None) -> int:
@@ -25,7 +28,7 @@ def check(context: typer.Context, form: FormatOption = None, out: OutOption = No
         emit(_scopes_alone(scopes), form=form, out=out)
         return 1
     with workbench(context, bulk=False) as bench:
-        checkup = check_portal(bench.gateway, bench.portal, scopes)
+        checkup = check_portal(bench.gateway, bench.portal, scopes, bench.store, bench.settings.app_id)
         emit(_report(bench, checkup), form=form, out=out)
     return 0 if checkup.is_clean else 1
 
@@ -69,6 +72,8 @@ def _report(bench: Workbench, checkup: Checkup) -> Report:
     ]
     if off:
         facts.append(("Rules that are off", ", ".join(off)))
+    if has_to_add(portal, bench.rules.files.portal):
+        facts.append(("Options and properties", f"some are missing: {SETUP}"))
     if tuning := sorted(portal.policy.up_for_tuning):
         facts.append(("Up for tuning", f"{', '.join(tuning)}: only proposes; hubsync report overrides says why"))
     facts += [("Audit only", reason) for reason in checkup.foreign]
@@ -138,6 +143,7 @@ def _document(bench: Workbench, checkup: Checkup) -> dict[str, Any]:
             {"property": u.property, "value": u.value, "label": u.label, "contacts": u.contacts}
             for u in checkup.unmapped
         ],
+        "setup": SETUP if has_to_add(bench.portal, bench.rules.files.portal) else None,
         "writers": [
             {"property": w.property, "source": w.source, "label": w.label, "kind": w.kind, "entries": w.entries}
             for w in checkup.writers

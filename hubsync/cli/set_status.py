@@ -24,6 +24,7 @@ from hubsync.sync.bulk import Bulk, BulkChange, BulkRefused, plan_bulk, write_bu
 from hubsync.sync.bulk_list import read_list
 from hubsync.sync.bulk_pick import REASON, Asked, reason_option
 from hubsync.sync.bulk_where import Statuses, compile_where
+from hubsync.sync.checkup import own_app
 from hubsync.sync.guard import limits_of
 from hubsync.sync.others import MANY, others_at_work
 
@@ -91,7 +92,8 @@ def _say_who_else(bench: Workbench, bulk: Bulk) -> None:
     """B3: who else writes the two fields of these contacts, before many of them are written."""
     if bulk.chosen > MANY:
         typer.echo(f"Before {bulk.chosen:,} contacts are written, who else is at work on them:", err=True)
-        for line in others_at_work(bulk.sample, bench.portal, bench.session.app_id):
+        app_id = bench.session.app_id or own_app(bench.store, bench.portal.id, bulk.sample)
+        for line in others_at_work(bulk.sample, bench.portal, app_id):
             typer.echo(f"- {line}", err=True)
 
 

@@ -16,6 +16,7 @@ from hubsync.cli.refused import refused_plan_shown
 from hubsync.cli.sync import Stopped, readable
 from hubsync.policy.vocabulary import STATUS
 from hubsync.sync.backlog import Categories
+from hubsync.sync.checkup import own_app
 from hubsync.sync.guard import limits_of
 from hubsync.sync.others import MANY, others_at_work
 from hubsync.sync.plan import instant
@@ -67,7 +68,8 @@ def _warn(bench: Workbench, planned: Treated) -> None:
     """B3: who else writes the fields, before many contacts are written."""
     if planned.found > MANY:
         typer.echo(f"Before {planned.found:,} contacts are written, who else is at work on them:", err=True)
-        for line in others_at_work(planned.sample, bench.portal, bench.session.app_id):
+        app_id = bench.session.app_id or own_app(bench.store, bench.portal.id, planned.sample)
+        for line in others_at_work(planned.sample, bench.portal, app_id):
             typer.echo(f"- {line}", err=True)
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hubsync.policy.contact import Contact
-from hubsync.policy.pacing import ENROLMENT
 from hubsync.policy.timeline import AUTOMATION, INTEGRATION
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.checkup import count_writers
@@ -25,12 +24,10 @@ def others_at_work(contacts: Iterable[Contact], portal: BoundPortal, app_id: str
 
     Who only listens to the fields leaves no trace in a history: that is said as well.
     """
-    ours = f"INTEGRATION:{app_id}" if app_id else ""
     found: Counter[tuple[str, str]] = Counter()
-    for one in count_writers(contacts, portal.policy):
-        if one.kind in {AUTOMATION, INTEGRATION} and one.source != ours:
-            source = one.source.partition(f":{ENROLMENT}")[0]  # each contact's own number says nothing
-            named = f"{source} ({one.label})" if one.label else source
+    for one in count_writers(contacts, portal.policy, app_id):
+        if one.kind in {AUTOMATION, INTEGRATION}:
+            named = f"{one.source} ({one.label})" if one.label else one.source
             found[named, portal.definitions[one.property].label] += one.entries
     lines = [
         f"{who} wrote {what} {count:,} time{'' if count == 1 else 's'}" for (who, what), count in found.most_common()

@@ -121,6 +121,11 @@ def plan_setup(gateway: Gateway, portal: BoundPortal, spec: PortalSpec) -> Setup
     return setup
 
 
+def has_to_add(portal: BoundPortal, spec: PortalSpec) -> bool:
+    """Whether the portal lacks something that setup adds; asks HubSpot for nothing."""
+    return bool(_missing_statuses(portal, spec)) or not spec.properties.keys() <= portal.definitions.keys()
+
+
 def write_setup(session: Session, store: Store, spec: PortalSpec) -> Setup:
     """Add what is missing, as a run that `hubsync undo` can take back. Nothing to add makes no run.
 

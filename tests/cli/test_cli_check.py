@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from hubsync.cli.main import run
-from hubsync.sandbox import Portal, Sandbox
+from hubsync.sandbox import Portal, Sandbox, acts
 from hubsync.sandbox.http.limits import ALL_SCOPES
 from hubsync.sandbox.population import populate
 from hubsync.sandbox.population.furniture import define_own_properties, define_statuses
+from tests.sync.desk import STATUS, Desk, ago
 
 
 def _checked(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -63,6 +64,50 @@ def test_who_else_writes_the_two_fields_is_counted_by_source(
     assert people
     assert people[0]["kind"] == "person"
     assert any(w["kind"] == "automation" for w in writers)
+
+
+def test_workflows_are_one_writer_each_however_many_contacts_they_enrolled(
+    cli_desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        for name in ("Welcome", "Recycle"):
+            contact = cli_desk.lead()
+            acts.workflow_sets(cli_desk.portal, contact, STATUS, "NEW", workflow_id=f"{number}{contact}", name=name)
+    assert run(["check", "--format", "json"]) == 0
+    automations = [w for w in _checked(capsys)["writers"] if w["kind"] == "automation"]
+    assert sorted((w["source"], w["label"], w["entries"]) for w in automations) == [
+        ("AUTOMATION_PLATFORM", "Recycle", 3),
+        ("AUTOMATION_PLATFORM", "Welcome", 3),
+    ]
+
+
+@pytest.mark.parametrize("learned", [True, False], ids=["app known", "rows match"])
+def test_what_hubsync_wrote_is_not_listed_as_an_integration(
+    cli_desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, learned: bool
+) -> None:
+    contact = cli_desk.lead("NEW")
+    acts.rep_sends_email(cli_desk.portal, contact, cli_desk.rep, at=ago(hours=1))
+    if not learned:
+        monkeypatch.setattr("hubsync.sync.aftermath.Aftermath._learn_app", lambda *_given: None)
+    cli_desk.sync()
+    [known] = cli_desk.store.portals()
+    assert (known.app_id is not None) is learned
+    assert run(["check", "--format", "json"]) == 0
+    ours = [w for w in _checked(capsys)["writers"] if w["source"].startswith("INTEGRATION")]
+    assert [(w["property"], w["kind"], w["entries"]) for w in ours] == [(STATUS, "hubsync", 1)]
+
+
+def test_what_is_missing_and_setup_can_add_leads_to_setup(
+    default_portal: Portal, cli_desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "Options and properties: some are missing: hubsync setup shows what it would add, and adds it with --write"
+    assert run(["check"]) == 0
+    assert told not in capsys.readouterr().out
+    monkeypatch.setenv("HUBSYNC_DATABASE_URL", "sqlite:///none.db")
+    with Sandbox(default_portal) as box:
+        _point_at(box, monkeypatch)
+        assert run(["check"]) == 1
+    assert told in capsys.readouterr().out
 
 
 def test_unmapped_options_in_use_are_counted(
