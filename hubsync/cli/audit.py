@@ -16,6 +16,7 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
 from hubsync.errors import SettingsError
 from hubsync.policy.changes import PORTAL
+from hubsync.sync import overrides
 from hubsync.sync.audit import Audit, Audited, run_audit
 from hubsync.sync.backlog import Categories
 from hubsync.sync.book import Book, Dresser, NoBook
@@ -62,7 +63,8 @@ def audit(
         categories = Categories(bench.portal.policy, bench.rules.files.portal.backlog)
         pages = bench.gateway.all_contacts(bench.portal.policy.properties)
         with progress("Reading contacts", verbose=invocation(context).verbose) as bar:
-            found = run_audit(bench.portal, looker.over(pages), categories, spool, now, bar.advance)
+            lowered = overrides.findings(bench.store, bench.portal.id)
+            found = run_audit(bench.portal, looker.over(pages), categories, spool, now, bar.advance, lowered)
         emit(report_of(bench, found, spool, form, out_given=out is not None), form=form, out=out)
     return 1 if found.found else 0
 

@@ -36,7 +36,7 @@ def braked(view: View, rule: Rule, name: str, cause: Cause) -> Braked | None:
     that is what is told, and the later of the two moments is when to look again.
     """
     lately = written_lately(view, rule, cause)
-    found = _at_odds(view, name)
+    found = at_odds(view, name)
     if lately is None:
         return found
     until = lately + ONCE_IN
@@ -60,7 +60,8 @@ def written_lately(view: View, rule: Rule, cause: Cause) -> datetime | None:
     return max((at for at in written if view.now - at < ONCE_IN), default=None)
 
 
-def _at_odds(view: View, name: str) -> Braked | None:
+def at_odds(view: View, name: str) -> Braked | None:
+    """Who sets a property to and fro, and until when it is left alone; None where nobody does, or history is unread."""
     policy = view.policy
     ours = [o for o in view.contact.ours if o.property == name]
     entries = (view.contact.history or {}).get(name) or ()

@@ -14,7 +14,7 @@ from hubsync.policy.changes import CORRECT, PROPOSE, REPORT, Cause, Conflict, Fi
 from hubsync.policy.contest import MAIN, Want, conflict, contest
 from hubsync.policy.gates import Overruled, moves_backward, overruled
 from hubsync.policy.policy import Horizon
-from hubsync.policy.rules import FindingAction, Residual, Rule
+from hubsync.policy.rules import Cell, FindingAction, Residual, Rule, SetAction
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 
@@ -46,6 +46,7 @@ class Settlement:
         self._wanted: dict[str, Want] = {}
         self._disputed: dict[str, list[Want]] = {}
         self._braked: set[str] = set()
+        self._proposed: set[str] = set()
         self._tasked: dict[str, tuple[Rule, Cause]] = {}
 
     def settle(self, *, live: bool) -> None:
@@ -73,10 +74,32 @@ class Settlement:
                 return True
             if self._round(cell.autos, live):
                 continue
+            self._leave_to_people(cell, live)
             if self.needs or not self._round(cell.cells, live):
                 return True
         self.conflicts[STATUS] = Conflict(STATUS, (("the rules do not settle", self.view.status),), self.view.now)
         return False
+
+    def _leave_to_people(self, cell: Cell, live: bool) -> None:
+        """Note what rules that were lowered to propose ask for now (A18): no cell of the matrix writes it instead."""
+        self._proposed = set()
+        for residual in cell.notes if self.policy.up_for_tuning else ():
+            rule = residual.rule
+            cause = self._cause(residual) if rule.lowered and not rule.matrix else None
+            if cause is not None and not (live and self.horizon.is_backlog(rule.id, cause.at)):
+                self._proposed |= {action.property for action in rule.sets if self._asks(rule, cause, action)}
+
+    def _asks(self, rule: Rule, cause: Cause, action: SetAction) -> bool:
+        """Whether the rule would write this property if it were allowed to."""
+        name = action.property
+        value = action.resolve(self.view, cause)
+        if isinstance(value, Missing):
+            self.needs |= value.mask
+            return False
+        old = self.view.properties.get(name) or ""
+        if value is None or value == old or moves_backward(self.policy, name, old, value):
+            return False
+        return self._may_fire(rule, cause, name, ledger_key(rule.id, cause, name))
 
     def _round(self, residuals: Iterable[Residual], live: bool) -> bool:
         """Ask each rule once and apply what the earliest cause brings; True if something moved."""
@@ -133,7 +156,9 @@ class Settlement:
         wants: list[Want] = []
         for action in rule.sets:
             key = ledger_key(rule.id, cause, action.property)
-            if key in self._fired or (rule.matrix and action.property in {*self.conflicts, *self._braked}):
+            if key in self._fired or (
+                rule.matrix and action.property in {*self.conflicts, *self._braked, *self._proposed}
+            ):
                 continue
             value = action.resolve(self.view, cause)
             if isinstance(value, Missing):

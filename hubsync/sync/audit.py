@@ -72,8 +72,12 @@ def run_audit(
     spool: Spool[Audited],
     at: datetime,
     advance: Advance = lambda _n: None,
+    of_the_portal: Sequence[Finding] = (),
 ) -> Audit:
-    """Read every look, spool its findings, count. `at` is the portal's time."""
+    """Read every look, spool its findings, count. `at` is the portal's time.
+
+    `of_the_portal` are findings that are known already and concern no single contact.
+    """
     audit = Audit(at)
     policy = portal.policy
     for page in looks:
@@ -84,8 +88,8 @@ def run_audit(
             for finding in findings_of(look):
                 _keep(audit, spool, categories, policy, look.contact, finding)
         advance(len(page))
-    for (name, value), count in sorted(audit.unmapped.items()):
-        finding = _unmapped(name, value, count)
+    unmapped = [_unmapped(name, value, count) for (name, value), count in sorted(audit.unmapped.items())]
+    for finding in (*of_the_portal, *unmapped):
         spool.append(Audited(None, None, None, None, finding))
         _tally(audit, finding)
     for entry in audit.backlog.values():

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from hubsync.errors import ContactGone
-from hubsync.policy.changes import REPORT, Decision, OpenTask
+from hubsync.policy.changes import PROPOSE, REPORT, Decision, OpenTask
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.policy.facts import FACTS
@@ -188,6 +188,10 @@ def _idle(rule: Rule, one: RuleWhy, view: View, decision: Decision) -> str:
         return f"rule {lost.by} has a later cause"
     if any(rule.id in {w for w, _ in c.wants} for c in decision.conflicts):
         return "it disagrees with another rule of the same moment"
+    asked = {f.fix[0]: f.rule for f in decision.findings if f.kind == PROPOSE and f.fix is not None and not notes}
+    for action in rule.sets if rule.matrix else ():
+        if action.property in asked:
+            return f"rule {asked[action.property]} proposes it instead"
     for action in rule.sets if one.cause is not None else ():
         gate = overruled(view, rule, action.property, one.cause) if one.cause is not None else None
         if gate is not None and not isinstance(gate, Missing):

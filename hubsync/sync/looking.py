@@ -14,6 +14,7 @@ from hubsync.policy.changes import Decision
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.policy.policy import Horizon, Policy
+from hubsync.policy.quarrels import quarrels
 from hubsync.portal.gateway import Gateway
 from hubsync.sync.book import Dresser
 from hubsync.sync.dear import fetch
@@ -88,9 +89,15 @@ class Looker:
     def _decide(self, contacts: Iterable[Contact]) -> list[Look]:
         now = self.now()
         looks = [Look(c, decide(self.policy, c, now, self.horizon, tasks=self.tasks)) for c in contacts]
-        if self.instead is None:
-            return looks
-        return [k if k.decision.needs else Look(k.contact, self.instead(k.contact, k.decision)) for k in looks]
+        return [look if look.decision.needs else self._finished(look, now) for look in looks]
+
+    def _finished(self, look: Look, now: datetime) -> Look:
+        """A complete look, with what is put in its decision's place, and with who is at odds on the contact."""
+        contact, decision = look.contact, look.decision
+        if self.instead is not None:
+            decision = self.instead(contact, decision)
+        told = quarrels(self.policy, contact, decision, now)
+        return Look(contact, replace(decision, findings=(*decision.findings, *told)) if told else decision)
 
     def _complete(self, looks: Sequence[Look]) -> list[Look]:
         """Fetch what is missing and decide again, until nothing is; each fact is read once per contact."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from hubsync.policy.changes import PORTAL, Finding
 from hubsync.policy.contact import Contact, OurWrite, RawEntry
 from hubsync.policy.instants import parse_instant
 from hubsync.policy.timeline import HUBSYNC, PERSON, writer
@@ -157,9 +158,20 @@ def tuned(portal: BoundPortal, store: Store | None) -> BoundPortal:
 
 def notices(store: Store | None, portal: int) -> list[str]:
     """What a run says of rules that only propose now, and what to do about it."""
+    return [f"Rule {finding.rule} {finding.message}" for finding in findings(store, portal)]
+
+
+def findings(store: Store | None, portal: int) -> list[Finding]:
+    """What an audit shows of rules that only propose now: one finding of the portal each."""
     return [
-        f"Rule {record.rule} only proposes: people changed back {record.overridden:,} of its {record.writes:,} writes "
-        f"({record.share:.0%}). See `hubsync report overrides`, then change the rule: it counts anew from then on."
+        Finding(
+            PORTAL,
+            record.rule,
+            "A18",
+            f"only proposes: people changed back {record.overridden:,} of its {record.writes:,} writes "
+            f"({record.share:.0%}). See `hubsync report overrides`, then change the rule: it counts anew from then on.",
+            backlog=False,
+        )
         for record in (to_be_tuned(store, portal).values() if store is not None else ())
     ]
 
