@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from hubsync.sandbox import Mischief, Portal, Sandbox, acts
 from hubsync.sandbox.webhooks import AppSender, as_hubspot, briskly
 from hubsync.sandbox.webhooks.signing import sign_v1, sign_v3
-from tests.sandbox.receiver import Receiver
+from tests.sandbox.receiver import Received, Receiver, Reply
 
 STATUSES = ("NEW", "OPEN", "CONNECTED")
 AT_ONCE: dict[str, Any] = {"retry_after": lambda _: 0.0}
@@ -310,6 +311,35 @@ def test_events_held_for_minutes_wait_unless_hurried(
 def test_mischief_in_impossible_measure_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Mischief(**wrong)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_with_all_mischief_and_failures_at_once_only_what_is_on_record_as_lost_is_missing(
+    box: Sandbox, portal: Portal, receiver: Receiver, seed: int
+) -> None:
+    contacts = quiet(portal, lambda: [portal.create("contacts", {}) for _ in range(400)])
+    chance = Random(seed)
+    accepted: list[list[dict[str, Any]]] = []
+
+    def answer(request: Received) -> Reply:
+        status = chance.choice((*[200] * 8, 500, 0))
+        if status == 200:
+            accepted.append(request.json)
+        return status, {}
+
+    receiver.answer = answer
+    mischief = Mischief(seed, lost=0.05, doubled=0.1, delayed=0.3, delay=(0.0, 0.1), held=0.05, doubled_batches=0.2)
+    sender = box.subscribe(receiver.url, linger=0.0, mischief=mischief, **AT_ONCE)
+    for each in contacts:
+        acts.person_sets(portal, each, "hs_lead_status", "OPEN")
+    while not box.drain(0.2, hurry=True):
+        assert sender.tally.sent < 10_000
+    came = {event["objectId"] for batch in accepted for event in batch}
+    lost = {event["objectId"] for event in sender.lost}
+    assert came | lost == {int(each) for each in contacts}
+    assert not came & lost
+    assert sender.tally.given_up == 0
+    assert len(accepted) == sender.tally.accepted
 
 
 def test_stopping_while_the_receiver_hangs_takes_no_time_and_leaves_no_thread(

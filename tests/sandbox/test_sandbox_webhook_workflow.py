@@ -240,6 +240,18 @@ def test_webhooks_are_driven_from_outside(
     assert box.webhooks.senders == []
 
 
+def test_what_was_lost_on_purpose_is_told_from_outside(
+    steer: Callable[..., Any], portal: Portal, contact: str, receiver: Receiver
+) -> None:
+    steer("subscribe", {"url": receiver.url, "mischief": {"lost": 1.0}})
+    steer("workflow", {"url": receiver.url, "mischief": {"lost": 1.0}})
+    acts.person_sets(portal, contact, "hs_lead_status", "OPEN")
+    event, enrolled = steer("lost")
+    assert (event["objectId"], event["propertyValue"], enrolled) == (int(contact), "OPEN", contact)
+    assert steer("drain", {}) is True
+    assert receiver.received == []
+
+
 def test_wrong_orders_from_outside_are_answered_with_the_reason(steer: Callable[..., Any]) -> None:
     assert "full address" in steer("subscribe", {"url": "nowhere"})
     assert "lost is a share" in steer("subscribe", {"url": "http://127.0.0.1:9/", "mischief": {"lost": 7}})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -44,7 +43,7 @@ class AppSender(Sender):
 
     `signatures` are the headers sent (v1, v3). `signed_as` is the URL that is signed where a proxy stands before the
     receiver. `secret` and `now` (seconds since 1970, local clock) are asked for each request. `retry_after` gives the
-    seconds after a failed attempt, spread by half. `lost` keeps the events that were lost on purpose.
+    seconds after a failed attempt, spread by half.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class AppSender(Sender):
         concurrency: int = 10,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.lost: deque[Event] = deque(maxlen=20_000)
         self._subscriptions = Subscriptions(
             portal.portal_id,
             portal.app_id,
@@ -96,10 +94,12 @@ class AppSender(Sender):
             values = self.portal.tables[happening.kind].records[happening.id].values
         for event in self._subscriptions.events(happening, values):
             numbered = {"eventId": self._event_id(), **event}
-            departures = self._fate.departures()
-            if not departures:
-                self.lost.append(numbered)
-            self.courier.put(numbered, departures)
+            self.courier.put(numbered, self._fate.departures())
+
+    @property
+    def lost(self) -> list[Event]:
+        """The events that were lost on purpose."""
+        return list(self.courier.lost)
 
     def _event_id(self) -> int:
         """A number that isn't unique, as HubSpot warns."""

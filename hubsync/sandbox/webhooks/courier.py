@@ -90,6 +90,8 @@ class Courier:
         keep: int = 20_000,
     ) -> None:
         self.sendings: deque[Sending] = deque(maxlen=keep)
+        self.lost: deque[Any] = deque(maxlen=keep)
+        """Items that were lost on purpose."""
         self._name = name
         self._pack = pack
         self._verdict = verdict
@@ -124,7 +126,9 @@ class Courier:
         now = time.monotonic()
         with self._lock:
             self._put += 1
-            self._lost += not departures
+            if not departures:
+                self._lost += 1
+                self.lost.append(item)
             for delay in departures:
                 if delay > 0:
                     heapq.heappush(self._later, (now + delay, next(self._order), item))
@@ -140,9 +144,10 @@ class Courier:
         """
         with self._lock:
             if hurry:
-                self._ready.extend((0.0, item) for _, _, item in sorted(self._later, key=lambda each: each[:2]))
-                self._later.clear()
-                self._parcels = [(0.0, order, parcel) for _, order, parcel in sorted(self._parcels, key=_due)]
+                while self._later:
+                    self._ready.append((0.0, heapq.heappop(self._later)[2]))
+                self._parcels = [(0.0, order, parcel) for _, order, parcel in self._parcels]
+                heapq.heapify(self._parcels)
                 self._news.notify_all()
             return self._idle.wait_for(self._at_rest, timeout)
 
@@ -243,7 +248,3 @@ class Courier:
             self._refused += not answer.accepted
             self._given_up += not answer.accepted and again is None
             self.sendings.append(Sending(self._sent, at, request, attempt, answer, ms, again))
-
-
-def _due(each: tuple[float, int, _Parcel]) -> tuple[float, int]:
-    return each[:2]

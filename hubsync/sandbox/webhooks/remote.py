@@ -3,7 +3,7 @@
 POST subscribe {"url", …} and workflow {"url", …}: as `AppSender` and `WorkflowSender` take them, with "mischief" as an
      object and "retry_seconds" for the time until each retry · drain {"timeout", "hurry"} · enrol {"contact"} ·
      unsubscribe · rotate-secret
-GET  webhooks (each sender with its tally) · sendings (the last requests of all senders)
+GET  webhooks (each sender with its tally) · sendings (the last requests of all senders) · lost (events, contacts)
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Remote:
             ("POST", "rotate-secret"): lambda _: webhooks.rotate_secret(),
             ("GET", "webhooks"): lambda _: [_shown(each) for each in webhooks.senders],
             ("GET", "sendings"): lambda _: [_sent(one) for each in webhooks.senders for one in each.sendings],
+            ("GET", "lost"): lambda _: [one for each in webhooks.senders for one in each.lost],
         }
 
     def _enrol(self, body: Any) -> int:

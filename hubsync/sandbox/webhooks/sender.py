@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
 from hubsync.sandbox.journal import Happening
 from hubsync.sandbox.state import Portal
@@ -20,6 +22,11 @@ class Sender(ABC):
     @abstractmethod
     def hear(self, happening: Happening) -> None:
         """Queue what is to be sent of a happening. Called under the portal's lock."""
+
+    @property
+    @abstractmethod
+    def lost(self) -> Sequence[Any]:
+        """What was lost on purpose: events, or ids of contacts."""
 
     @property
     def sendings(self) -> list[Sending]:

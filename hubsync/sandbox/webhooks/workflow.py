@@ -108,6 +108,11 @@ class WorkflowSender(Sender):
         """Send a contact through the workflow, as somebody does by hand."""
         self.courier.put(_Enrolment(contact), self._fate.departures())
 
+    @property
+    def lost(self) -> list[str]:
+        """The contacts that were lost on purpose."""
+        return [each.contact for each in list(self.courier.lost)]
+
     def _pack(self, items: Sequence[_Enrolment], attempt: int) -> Outgoing | None:
         del attempt
         enrolment = items[0]
