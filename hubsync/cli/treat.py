@@ -61,7 +61,8 @@ def treat(
         emit(report_of(bench, done, writes=writes), form=form, out=out)
         if form is None and out is None and sys.stdout.isatty():
             _say_what_next(done, writes=writes)
-    return 0 if all(row["state"] in GOOD_STATES for row in done.tally.changes) else 1
+    fine = all(row["state"] in GOOD_STATES for row in done.tally.changes)
+    return 0 if fine and not done.tally.findings else 1
 
 
 def _warn(bench: Workbench, planned: Treated) -> None:
@@ -87,6 +88,7 @@ def report_of(bench: Workbench, treated: Treated, *, writes: bool) -> Report:
     ]
     if treated.left:
         facts.append(("Left for later", f"{treated.left:,}; run it again from {treated.again:%Y-%m-%d %H:%M} UTC on"))
+    facts += [("To be looked at", row["message"]) for row in tally.findings]
     return Report(
         title=f"hubsync backlog --treat {treatment.category} on portal {bench.portal.id}",
         facts=facts,
@@ -114,6 +116,7 @@ def report_of(bench: Workbench, treated: Treated, *, writes: bool) -> Report:
             "left": treated.left,
             "again": instant(treated.again) if treated.left and treated.again else None,
             "changes": tally.changes,
+            "findings": tally.findings,
         },
     )
 

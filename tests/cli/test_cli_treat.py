@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from hubsync.cli.main import run
+from hubsync.portal.gateway import Gateway
 from hubsync.sandbox import acts
 from hubsync.sync import treating
-from tests.sync.desk import MQL, SQL, Desk, ago
+from tests.sync.desk import MQL, SQL, STATUS, Desk, ago
 
 Json = Callable[..., tuple[int, Any]]
 RECENT, OLDER = "mql_without_status_recent", "mql_without_status"
@@ -84,6 +85,27 @@ def test_what_a_person_set_meanwhile_stays(cli_desk: Desk, hubsync_json: Json) -
     _, told = hubsync_json("backlog", "--treat", OLDER, "--write")
     assert [c["contact"] for c in told["changes"]] == [other]
     assert cli_desk.status(lead) == "CONNECTED"
+
+
+def test_what_a_person_sets_in_the_moment_of_the_write_is_put_back(
+    cli_desk: Desk, hubsync_json: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, other = leads(cli_desk, 2, days=100)
+    update, coming = Gateway.update_contacts, [lead]
+
+    def just_after_a_person(gateway: Gateway, *given: Any) -> Any:
+        while coming:
+            cli_desk.later(minutes=1)
+            cli_desk.sets(coming.pop(), STATUS, "CONNECTED")
+            cli_desk.later(minutes=1)
+        return update(gateway, *given)
+
+    monkeypatch.setattr(Gateway, "update_contacts", just_after_a_person)
+    code, told = hubsync_json("backlog", "--treat", OLDER, "--write")
+    assert (cli_desk.status(lead), cli_desk.status(other)) == ("CONNECTED", "NURTURE")
+    assert [(c["contact"], c["to"]) for c in told["changes"]][-1] == (lead, "CONNECTED")
+    assert [row.state for row in cli_desk.ledger(lead)] == ["overridden", "applied"]
+    assert (code, told["findings"]) == (0, [])
 
 
 def test_what_the_rules_would_set_can_be_asked_for_but_no_stage_for_an_old_cause(
