@@ -65,9 +65,10 @@ def set_status(
 ) -> int:
     """Preview setting the Lead status of many contacts; with --write, do it.
 
-    Counts as a person's choice: no rule changes it back for something that happened before. Ends with 0 if all can be
-    (or was) set, 1 if a contact was refused, skipped or held, 2 for a fault in what was asked, 4 if the guard stopped
-    it. `hubsync undo` takes it back.
+    Counts as a person's choice: no rule changes it back for something that happened before. What a person sets in the
+    very moment of the write is put back. Ends with 0 if all can be (or was) set, 1 if a contact was refused, skipped or
+    held, or somebody else wrote to it at that moment, 2 for a fault in what was asked, 4 if the guard stopped it.
+    `hubsync undo` takes it back.
     """
     _refuse_half_asked(status, where, source)
     writes = write or invocation(context).settings().write

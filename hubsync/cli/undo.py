@@ -52,8 +52,9 @@ def undo(
 ) -> int:
     """Preview taking a run back; with --write, do it.
 
-    What a person or a later run has changed since is left alone. Ends with 0 if all went (or would go) back, 1 if
-    something was skipped or refused, 2 if there is no such run, 4 if the guard stopped it.
+    What a person or a later run has changed since is left alone, and what a person sets in the very moment is put back.
+    Ends with 0 if all went (or would go) back, 1 if something was skipped or refused, or somebody else wrote at that
+    moment, 2 if there is no such run, 4 if the guard stopped it.
     """
     writes = write or invocation(context).settings().write
     with workbench(context, database="needed") as bench:
