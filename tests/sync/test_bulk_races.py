@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from hubsync.portal.values import Outcome, Update
 from hubsync.sandbox import acts
 from hubsync.sync.bulk import write_bulk
+from hubsync.sync.undo import write_undo
 from tests.sync.bulk_desk import asked, listed, rows, told, write
 from tests.sync.desk import GENEROUS, STATUS, Desk, acted
 from tests.sync.meanwhile import around_the_write, overrides, values
@@ -103,6 +105,34 @@ def test_what_a_person_writes_after_the_write_stays_and_is_logged(desk: Desk, mo
     bulk = write_bulk(session, desk.store, wanted, GENEROUS)
     assert (bulk.overwrote, bulk.whole, desk.status(contact)) == (0, True, "CONNECTED")
     assert overrides(desk) == [(contact, "set_status", "NURTURE", "CONNECTED")]
+
+
+def test_of_many_edits_around_a_bulk_change_and_its_undo_none_is_lost_and_nothing_else_is_touched(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contacts = [desk.lead("NEW") for _ in range(40)]
+    chance = Random(11)
+    before, after = chance.sample(contacts, 12), chance.sample(contacts, 12)
+    session = desk.session()
+    wanted = asked(desk, "nurture", "lead_status is new")
+
+    def edit(some: Sequence[str], value: str) -> None:
+        for contact in some:
+            desk.sets(contact, STATUS, value)
+
+    around_the_write(desk, session, monkeypatch, lambda: edit(before, "CONNECTED"), lambda: edit(after, "QUALIFIED"))
+    run = write_bulk(session, desk.store, wanted, GENEROUS).run
+    monkeypatch.undo()
+    meant = dict.fromkeys(contacts, "NURTURE") | dict.fromkeys(before, "CONNECTED") | dict.fromkeys(after, "QUALIFIED")
+    assert {contact: desk.status(contact) for contact in contacts} == meant
+    untouched = [contact for contact in contacts if meant[contact] == "NURTURE"]
+    late = chance.sample(untouched, 5)
+    desk.later(hours=1)
+    session = desk.session()
+    around_the_write(desk, session, monkeypatch, before=lambda: edit(late, "CONNECTED"))
+    write_undo(session, desk.store, run or 0, GENEROUS)
+    meant |= dict.fromkeys(untouched, "NEW") | dict.fromkeys(late, "CONNECTED")
+    assert {contact: desk.status(contact) for contact in contacts} == meant
 
 
 def test_a_bulk_change_killed_before_its_look_is_looked_after_by_the_next_sync(
