@@ -166,4 +166,6 @@ def _pages(config: WebConfig, parts: Parts, reception: Reception, app: FastAPI) 
 
 async def _failed(_request: Request, _error: Exception) -> JSONResponse:
     """A fault of ours: the server logs it, the sender only hears that there was one."""
-    return JSONResponse({"error": "hubsync failed at this; its log says why."}, 500, SECURITY)
+    return JSONResponse(
+        {"error": "hubsync failed at this; its log says why."}, 500, {**SECURITY, "Cache-Control": "no-store"}
+    )

@@ -90,7 +90,9 @@ class Answer:
 
 
 class Web:
-    """`app`, and everything it was made of. Time stands still: `pass_time` moves it."""
+    """`app`, and everything it was made of. Time stands still: `pass_time` moves it. `last` is the last answer."""
+
+    last: Answer
 
     def __init__(
         self,
@@ -164,13 +166,12 @@ class Web:
             "client": (client, 40000),
             "server": ("127.0.0.1", 8000),
         }
-        await self.app(scope, receive, send)
-        start = sent[0]
-        return Answer(
-            start["status"],
-            {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]},
-            b"".join(message.get("body", b"") for message in sent[1:]),
-        )
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if sent:
+                self.last = _answer(sent)
+        return self.last
 
     def post(self, body: bytes, path: str = EVENTS, **options: Any) -> Answer:
         """A webhook signed by v3, as HubSpot sends it now."""
@@ -188,6 +189,11 @@ class Web:
         answer = self.ask("POST", "/login", b"password=correct+horse")
         assert answer.status == 303
         return [(b"cookie", answer.cookie.encode())]
+
+
+def _answer(sent: list[Message]) -> Answer:
+    headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 def v2(method: str, target: str, body: bytes) -> Headers:
