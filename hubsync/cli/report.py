@@ -19,6 +19,7 @@ from hubsync.policy.tuning import ENOUGH, TOO_MANY, Record
 from hubsync.policy.worktime import parse_duration
 from hubsync.rulefiles.load import load_rules
 from hubsync.store.values import Override
+from hubsync.sync.book import SET_STATUS, UNDO
 from hubsync.sync.overrides import RuleRecord, records, to_be_tuned
 from hubsync.sync.plan import instant
 
@@ -33,6 +34,8 @@ COLUMNS = (
     Column("standing", "Standing"),
     Column("latest", "Latest"),
 )
+ASKED_FOR = {SET_STATUS: "no rule: hubsync set-status", UNDO: "no rule: hubsync undo"}
+"""What people changed of what somebody had asked for counts against no rule."""
 
 
 def overrides(
@@ -61,7 +64,8 @@ def _report(
     portal: int, since: datetime | None, found: list[RuleRecord], tuning: dict[str, Record], policy: Policy
 ) -> Report:
     playbooks = {rule.id: rule.playbook for rule in policy.rules}
-    writes, changed = sum(r.record.writes for r in found), sum(r.record.overridden for r in found)
+    by_rules = [r.record for r in found if r.record.rule not in ASKED_FOR]
+    writes, changed = sum(r.writes for r in by_rules), sum(r.overridden for r in by_rules)
     facts: list[tuple[str, Cell]] = [
         ("Portal", portal),
         ("Since", f"{since:%Y-%m-%d %H:%M} UTC" if since else "the first write"),
@@ -90,7 +94,7 @@ def _cells(found: RuleRecord, playbooks: dict[str, str], tuning: dict[str, Recor
         record.writes,
         record.overridden,
         f"{record.share:.1%}",
-        "up for tuning: only proposes" if record.rule in tuning else "",
+        "up for tuning: only proposes" if record.rule in tuning else ASKED_FOR.get(record.rule, ""),
         "; ".join(_says(found.latest[:SHOWN])),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hubsync.cli.main import run
+from hubsync.portal.gateway import Gateway
 from tests.sync.desk import MQL, SQL, STAGE, STATUS, Desk, ago
 
 Json = Callable[..., tuple[int, Any]]
@@ -82,3 +83,24 @@ def test_a_run_says_which_rule_only_proposes(cli_desk: Desk, overruled: list[str
     _, told = hubsync_json("sync", "--full")
     [notice] = told["notices"]
     assert notice.startswith(f"Rule {RULE} only proposes: people changed back 3 of its 20 writes (15%).")
+
+
+def test_what_people_changed_of_what_was_asked_for_counts_against_no_rule(
+    cli_desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contact = cli_desk.lead("NEW")
+    update = Gateway.update_contacts
+
+    def before_a_person(gateway: Gateway, *given: Any) -> Any:
+        outcomes = update(gateway, *given)
+        cli_desk.later(minutes=1)
+        cli_desk.sets(contact, STATUS, "CONNECTED")
+        return outcomes
+
+    monkeypatch.setattr(Gateway, "update_contacts", before_a_person)
+    assert run(["set-status", "nurture", "--where", "lead_status is new", "--write"]) == 0
+    capsys.readouterr()
+    assert run(["report", "overrides"]) == 0
+    printed = capsys.readouterr().out
+    assert "Changed back: 0 of 0 writes" in printed
+    assert "set_status\t\t0\t1\t0.0%\tno rule: hubsync set-status\t" in printed
