@@ -64,7 +64,9 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """`steady` are the numbers of the contacts that walk forward."""
+    """`births` are in order of time, which is how contacts are numbered; `steady` are the numbers of those that walk
+    forward.
+    """
 
     seed: int
     births: tuple[Birth, ...]
@@ -75,24 +77,27 @@ class Script:
 def write_script(seed: int, contacts: int = 200, rounds: int = 14) -> Script:
     """The script of a seed: half of the contacts are steady, half are wild; two of three runs are to be killed."""
     rng = Random(f"chaos:{seed}")
-    walkers = range(contacts // 2)
-    births = tuple(_birth(rng, rng.choice(STARTS if n in walkers else (*STARTS, *UNTIDY))) for n in range(contacts))
+    walkers = frozenset(rng.sample(range(contacts), contacts // 2))
+    others = [number for number in range(contacts) if number not in walkers]
+    moments = sorted(NOW - timedelta(minutes=rng.randint(30, 30_000)) for _ in range(contacts))
+    starts = [rng.choice(STARTS if number in walkers else (*STARTS, *UNTIDY)) for number in range(contacts)]
+    births = tuple(_birth(rng, start, at) for start, at in zip(starts, moments, strict=True))
     agenda: list[list[Act]] = [[] for _ in range(rounds)]
-    for number in walkers:
+    for number in sorted(walkers):
         steps = steady(number, rng)
         for place, act in zip(sorted(rng.sample(range(rounds), min(len(steps), rounds))), steps, strict=False):
             agenda[place].append(act)
     for acts in agenda:
-        acts += [wild(number, rng) for number in rng.sample(range(len(walkers), contacts), contacts // 12)]
+        acts += [wild(number, rng) for number in rng.sample(others, contacts // 12)]
     moment, planned = NOW, []
     for acts in agenda:
         since, moment = moment, moment + rng.choice(PAUSES)
         planned.append(_round(rng, acts, since, moment))
-    return Script(seed, births, frozenset(walkers), tuple(planned))
+    return Script(seed, births, walkers, tuple(planned))
 
 
-def _birth(rng: Random, start: tuple[str, str, str]) -> Birth:
-    return Birth(*start, owned=rng.random() < 0.9, at=NOW - timedelta(minutes=rng.randint(30, 30_000)))
+def _birth(rng: Random, start: tuple[str, str, str], at: datetime) -> Birth:
+    return Birth(*start, owned=rng.random() < 0.9, at=at)
 
 
 def _round(rng: Random, acts: list[Act], since: datetime, moment: datetime) -> Round:
