@@ -1,4 +1,7 @@
-"""`hubsync guard`: what is held back and why, and releasing it for the next sync (playbook B4, B5)."""
+"""`hubsync guard`: what is held back and why, and letting it go on (design 5; playbook B4, B5).
+
+What one-shot runs hold is released for the next sync; what the running service holds goes on within a second.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from hubsync.cli.build import database_of
+from hubsync.cli import guard_service
+from hubsync.cli.build import database_of, local_now
 from hubsync.cli.context import invocation
+from hubsync.cli.guard_service import PARKED, Standing
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Column, Report, Table, emit
 from hubsync.errors import SettingsError
@@ -19,7 +24,8 @@ from hubsync.store.values import Run
 from hubsync.sync.holding import Holding, Waiting, read_holding, release
 from hubsync.sync.plan import instant
 
-RELEASE = "release"
+RELEASE, RETRY = "release", "retry"
+USAGE = f"`hubsync guard`, `hubsync guard release RULE|BURST|all|{PARKED}` or `hubsync guard retry [CONTACT]`"
 RUNS = 50
 """Runs looked back at for those that the guard stopped."""
 COLUMNS = (
@@ -47,23 +53,36 @@ WHY = {
 
 def guard(
     context: typer.Context,
-    action: Annotated[str | None, typer.Argument(metavar="[release]", help="`release` lets something go on.")] = None,
-    what: Annotated[str | None, typer.Argument(metavar="[RULE|BURST]", help="What to release.")] = None,
+    action: Annotated[
+        str | None,
+        typer.Argument(metavar="[release|retry]", help="`release` lets something go on; `retry` parked contacts."),
+    ] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar=f"[RULE|BURST|all|{PARKED}|CONTACT]", help="What; `all`: all rules' limit of a day."),
+    ] = None,
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:
-    """Show what is held back: runs the guard stopped, bursts, tasks that wait; `release` lets the next sync go on.
+    """Show what is held back, by runs and by the service; `release` lets it go on, `retry` looks at parked contacts.
 
-    Writes nothing to the portal.
+    Held: runs the guard stopped, rules over the service's limits, bursts, tasks that wait, contacts that can't be
+    looked at. Writes nothing to the portal.
     """
-    if action not in {None, RELEASE} or (action == RELEASE) != (what is not None):
-        raise SettingsError("Write `hubsync guard` or `hubsync guard release RULE|BURST`.")
+    if action not in {None, RELEASE, RETRY} or (action == RELEASE and what is None):
+        raise SettingsError(f"Write {USAGE}.")
     with database_of(context) as store:
         portal = _portal(store, invocation(context).portal)
-        if what is not None:
-            _release(store, portal, what)
+        if action == RETRY or what == PARKED:
+            _say(guard_service.retry(store, portal, what if action == RETRY else None, local_now()))
+        elif what is not None:
+            _say(_release(store, portal, what))
         emit(_report(store, portal), form=form, out=out)
     return 0
+
+
+def _say(said: str) -> None:
+    typer.echo(said, err=True)
 
 
 def _portal(store: Store, wanted: int | None) -> int:
@@ -77,19 +96,28 @@ def _portal(store: Store, wanted: int | None) -> int:
     return known[0]
 
 
-def _release(store: Store, portal: int, what: str) -> None:
-    freed = release(store, portal, what)
-    if freed is None:
-        held = read_holding(store, portal)
-        names = [*(b.id for b in held.bursts if not b.released), *dict.fromkeys(t.rule for t in held.tasks)]
-        raise SettingsError(f'Nothing is held under "{what}"{did_you_mean(what, names)}; hubsync guard lists what is.')
-    typer.echo(
-        f"Released: {freed:,} tasks of {what}. The next `hubsync sync --write` creates those still due.", err=True
-    )
+def _release(store: Store, portal: int, what: str) -> str:
+    """Release everything that is held under a name: the service's rule, a burst, a rule's tasks; what it says."""
+    freed = guard_service.release(store, portal, what, local_now())
+    tasks = release(store, portal, what)
+    said = [freed] if freed is not None else []
+    if tasks is not None:
+        who = "The service, or the next `hubsync sync --write`,"
+        said.append(f"Released: {tasks:,} tasks of {what}. {who} creates those still due.")
+    if not said:
+        held, standing = read_holding(store, portal), guard_service.read(store, portal)
+        names = [
+            *(rule.name for rule in standing.rules),
+            *(b.id for b in held.bursts if not b.released),
+            *dict.fromkeys(t.rule for t in held.tasks),
+        ]
+        hint = did_you_mean(what, names) or "."
+        raise SettingsError(f'Nothing is held under "{what}"; hubsync guard lists what is{hint}')
+    return "\n".join(said)
 
 
 def _report(store: Store, portal: int) -> Report:
-    held = read_holding(store, portal)
+    held, standing = read_holding(store, portal), guard_service.read(store, portal)
     stopped = list(_stopped(store.runs(portal, RUNS)))
     open_bursts = [b for b in held.bursts if not b.released]
     return Report(
@@ -97,20 +125,29 @@ def _report(store: Store, portal: int) -> Report:
         facts=[
             ("Portal", portal),
             ("Runs stopped since the last one that was done", ", ".join(str(r.id) for r in stopped) or "none"),
+            ("Rules held by the service", len(standing.rules)),
+            ("Contacts that can't be looked at", standing.parked_in_all),
             ("Bursts held", len(open_bursts)),
             ("Tasks that wait", len(held.tasks)),
             *([("Released for the next sync", ", ".join(sorted(held.lifted)))] if held.lifted else []),
         ],
-        summaries=[_bursts(open_bursts, held)] if open_bursts else [],
+        summaries=[*guard_service.tables(standing), *([_bursts(open_bursts, held)] if open_bursts else [])],
         table=Table(COLUMNS, [_cells(t) for t in held.tasks], "Tasks that wait"),
-        document={
-            "portal": portal,
-            "stopped": [{"run": r.id, "at": instant(r.started_at), "args": dict(r.args)} for r in stopped],
-            "bursts": [_burst_json(b, held) for b in open_bursts],
-            "tasks": [_task_json(t) for t in held.tasks],
-            "released": sorted(held.lifted),
-        },
+        document=_document(portal, held, standing, stopped, open_bursts),
     )
+
+
+def _document(
+    portal: int, held: Holding, standing: Standing, stopped: list[Run], bursts: list[Burst]
+) -> dict[str, Any]:
+    return {
+        "portal": portal,
+        "stopped": [{"run": r.id, "at": instant(r.started_at), "args": dict(r.args)} for r in stopped],
+        **guard_service.document(standing),
+        "bursts": [_burst_json(b, held) for b in bursts],
+        "tasks": [_task_json(t) for t in held.tasks],
+        "released": sorted(held.lifted),
+    }
 
 
 def _stopped(runs: Iterable[Run]) -> Iterable[Run]:

@@ -6,6 +6,7 @@ Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -137,6 +138,35 @@ class FreezeSpec(Spec):
     says: Text = ""
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+", text) or not text.isascii():
+        raise ValueError(f'"{text}" is not an e-mail address')
+    return text
+
+
+def _variable(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) or text.upper().startswith("HUBSYNC_"):
+        raise ValueError("must be the name of an environment variable that doesn't begin with HUBSYNC_, not an address")
+    return text
+
+
+Address = Annotated[Text, AfterValidator(_address)]
+
+
+class TeamAlertsSpec(Spec):
+    """Where a team's alerts go: `webhook_from` names the environment variable that holds the address, a secret."""
+
+    webhook_from: Annotated[Text, AfterValidator(_variable)]
+
+
+class AlertsSpec(Spec):
+    """Who is told when something is wrong, beside the webhook of the settings (issue 4)."""
+
+    to: list[Address] = []
+    from_: Address | None = Field(default=None, alias="from")
+    teams: dict[Text, TeamAlertsSpec] = {}
+
+
 class BacklogSpec(Spec):
     """A category of old causes (B2): which findings it gathers, and what is proposed for them."""
 
@@ -172,6 +202,7 @@ class PortalSpec(Spec):
     properties: dict[Text, PropertySpec] = {}
     managers: dict[Text, Text] = {}
     guard: GuardSpec = GuardSpec()
+    alerts: AlertsSpec = AlertsSpec()
     backlog: dict[Text, BacklogSpec] = {}
     work_hours: Any = None
     tasks_only_in_business_hours: bool = True

@@ -29,7 +29,10 @@ class Parking:
         self._db = database
 
     def park(self, portal: int, items: Collection[WorkItem], contacts: Collection[str], why: str) -> None:
-        """Park items that were taken, unless hinted at anew since, and contacts that have no row yet."""
+        """Park items that were taken, unless hinted at anew since, and contacts that have no row yet.
+
+        Their generation moves on: what is parked isn't done when the work it was taken with is.
+        """
         with self._db.write() as tx:
             for item in items:
                 statement = update(work).where(
@@ -37,7 +40,8 @@ class Parking:
                     work.c.contact_id == item.contact,
                     work.c.generation == item.generation,
                 )
-                tx.execute(statement.values(due_at=literal(FOR_GOOD, Moment), why=why, attempts=work.c.attempts + 1))
+                parked = {"due_at": literal(FOR_GOOD, Moment), "why": why, "attempts": work.c.attempts + 1}
+                tx.execute(statement.values(**parked, generation=work.c.generation + 1))
             insert = insert_into(tx, work).values(generation=clock(tx)).on_conflict_do_nothing()
             for chunk in chunked(sorted(set(contacts)), ROWS_PER_STATEMENT):
                 gone = buried(tx, portal, chunk, _EVER)
@@ -49,13 +53,15 @@ class Parking:
                 if rows:
                     tx.execute(insert, rows)
 
-    def unpark(self, portal: int, at: datetime, *, why: str = "") -> int:
-        """Make parked contacts due at `at`: all, or those whose reason begins with `why`. Returns how many."""
+    def unpark(self, portal: int, at: datetime, *, why: str = "", contact: str | None = None) -> int:
+        """Make parked contacts due at `at`: all, or those whose reason begins with `why`, or one; how many they are."""
         statement = update(work).where(
             work.c.portal_id == portal,
             work.c.due_at == literal(FOR_GOOD, Moment),
             work.c.why.startswith(why, autoescape=True),
         )
+        if contact is not None:
+            statement = statement.where(work.c.contact_id == contact)
         with self._db.write() as tx:
             return tx.execute(
                 statement.values(due_at=literal(at, Moment), generation=work.c.generation + 1, attempts=0)
@@ -69,6 +75,16 @@ class Parking:
         )
         with self._db.read() as tx:
             return tuple(WorkItem(*row) for row in tx.execute(statement.order_by(c.contact_id).limit(limit)))
+
+    def how_many(self, portal: int, *, why: str = "") -> int:
+        """How many contacts are parked, of those whose reason begins with `why`."""
+        statement = select(func.count()).where(
+            work.c.portal_id == portal,
+            work.c.due_at == literal(FOR_GOOD, Moment),
+            work.c.why.startswith(why, autoescape=True),
+        )
+        with self._db.read() as tx:
+            return int(tx.execute(statement).scalar_one())
 
     def counts(self, portal: int, now: datetime) -> tuple[int, datetime | None, int]:
         """How many are due now, since when the first of them is, and how many are parked."""
