@@ -29,21 +29,32 @@ def associated(asker: Asker, kind: str, ids: Iterable[str], to: str) -> dict[str
 
     A record with more than HubSpot tells at once (500) is asked for again by its own cursor.
     """
+    return associated_each(asker, kind, ids, (to,))[to]
+
+
+def associated_each(
+    asker: Asker, kind: str, ids: Iterable[str], kinds: Sequence[str]
+) -> dict[str, dict[str, tuple[Link, ...]]]:
+    """The same for several kinds at once, by kind: what can be asked beside one another is."""
     asked = list(dict.fromkeys(ids))
-    found: dict[str, dict[str, Link]] = {id_: {} for id_ in asked}
-    inputs: list[Json] = [{"id": id_} for id_ in asked]
-    while inputs:
+    found: dict[str, dict[str, dict[str, Link]]] = {to: {id_: {} for id_ in asked} for to in kinds}
+    waiting: list[tuple[str, Sequence[Json]]] = [
+        (to, batch) for to in kinds for batch in chunks([{"id": id_} for id_ in asked], BATCH)
+    ]
 
-        def read(batch: Sequence[Json]) -> _Page:
-            return asker.ask(asker.transport.associations.get_page, kind, to, {"inputs": list(batch)}, decode=_decode)
+    def read(question: tuple[str, Sequence[Json]]) -> tuple[str, _Page]:
+        to, batch = question
+        get_page = asker.transport.associations.get_page
+        return to, asker.ask(get_page, kind, to, {"inputs": list(batch)}, decode=_decode)
 
-        more: list[Json] = []
-        for page in asker.each(read, chunks(inputs, BATCH)):
+    while waiting:
+        more: dict[str, list[Json]] = {}
+        for to, page in asker.each(read, waiting):
             for id_, links in page.links:
-                found.setdefault(id_, {}).update((link.id, link) for link in links)
-            more.extend(page.more)
-        inputs = more
-    return {id_: tuple(links.values()) for id_, links in found.items()}
+                found[to].setdefault(id_, {}).update((link.id, link) for link in links)
+            more.setdefault(to, []).extend(page.more)
+        waiting = [(to, batch) for to, inputs in more.items() for batch in chunks(inputs, BATCH)]
+    return {to: {id_: tuple(links.values()) for id_, links in some.items()} for to, some in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hubsync.errors import ContactGone
 from hubsync.policy.contact import Contact
@@ -131,6 +131,17 @@ def _read_one(asker: Asker, id_: str, properties: Sequence[str], history: Sequen
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[T]):
+    """Objects of one kind: their ids, what is read of them, and `decode`, which makes a value of HubSpot's JSON."""
+
+    kind: str
+    ids: Iterable[str]
+    properties: Sequence[str]
+    decode: Callable[[Json], T]
+    history: Sequence[str] = ()
+
+
 def read_objects(
     asker: Asker,
     kind: str,
@@ -141,18 +152,29 @@ def read_objects(
     decode: Callable[[Json], T],
 ) -> dict[str, T]:
     """Objects of any kind by id, each as `decode` makes it from HubSpot's JSON; those that are gone are left out."""
+    return read_each(asker, [Wanted(kind, ids, properties, decode, history)])[kind]
 
-    def read(batch: Sequence[str]) -> dict[str, T]:
-        request: Json = {"properties": list(properties), "inputs": [{"id": id_} for id_ in batch]}
-        if history:
-            request["propertiesWithHistory"] = list(history)
-        return asker.ask(asker.transport.batch.read, kind, request, decode=decode_all)
 
-    def decode_all(answer: Answer) -> dict[str, T]:
-        return {decoding.identifier(item.get("id")): decode(item) for item in decoding.results(answer)}
+def read_each(asker: Asker, wanted: Sequence[Wanted[T]]) -> dict[str, dict[str, T]]:
+    """The same for several kinds at once, by kind: what can be asked beside one another is."""
+    found: dict[str, dict[str, T]] = {one.kind: {} for one in wanted}
+    batches = [
+        (one, batch)
+        for one in wanted
+        for batch in chunks(list(dict.fromkeys(one.ids)), BATCH_WITH_HISTORY if one.history else BATCH)
+    ]
 
-    found: dict[str, T] = {}
-    size = BATCH_WITH_HISTORY if history else BATCH
-    for part in asker.each(read, chunks(list(dict.fromkeys(ids)), size)):
-        found.update(part)
+    def read(question: tuple[Wanted[T], Sequence[str]]) -> tuple[str, dict[str, T]]:
+        one, batch = question
+
+        def decode_all(answer: Answer) -> dict[str, T]:
+            return {decoding.identifier(item.get("id")): one.decode(item) for item in decoding.results(answer)}
+
+        request: Json = {"properties": list(one.properties), "inputs": [{"id": id_} for id_ in batch]}
+        if one.history:
+            request["propertiesWithHistory"] = list(one.history)
+        return one.kind, asker.ask(asker.transport.batch.read, one.kind, request, decode=decode_all)
+
+    for kind, part in asker.each(read, batches):
+        found[kind].update(part)
     return found

@@ -12,8 +12,8 @@ from functools import partial
 from hubsync.policy.contact import Deal, Engagement
 from hubsync.portal import decoding
 from hubsync.portal.asking import Asker
-from hubsync.portal.associations import associated
-from hubsync.portal.reading import read_objects
+from hubsync.portal.associations import associated, associated_each
+from hubsync.portal.reading import Wanted, read_each, read_objects
 
 DEAL_PROPERTIES = (
     "dealname",
@@ -79,14 +79,21 @@ def engagements_of(
 ) -> dict[str, tuple[Engagement, ...]]:
     """Each contact's engagements of `kinds`, oldest first. `properties` adds to what is read, by kind."""
     asked = list(dict.fromkeys(contact_ids))
+    links = associated_each(asker, "contacts", asked, kinds)
+    wanted = [
+        Wanted(
+            kind,
+            sorted({link.id for some in links[kind].values() for link in some}),
+            list(dict.fromkeys((*ENGAGEMENT_PROPERTIES[kind], *(properties or {}).get(kind, ())))),
+            partial(decoding.engagement, kind),
+        )
+        for kind in kinds
+    ]
+    read = read_each(asker, wanted)
     found: dict[str, list[Engagement]] = {id_: [] for id_ in asked}
     for kind in kinds:
-        links = associated(asker, "contacts", asked, kind)
-        wanted = list(dict.fromkeys((*ENGAGEMENT_PROPERTIES[kind], *(properties or {}).get(kind, ()))))
-        ids = {link.id for some in links.values() for link in some}
-        read = read_objects(asker, kind, sorted(ids), wanted, decode=partial(decoding.engagement, kind))
-        for contact, some in links.items():
-            found[contact].extend(e for link in some if (e := read.get(link.id)) is not None)
+        for contact, some in links[kind].items():
+            found[contact].extend(e for link in some if (e := read[kind].get(link.id)) is not None)
     return {id_: tuple(sorted(some, key=lambda e: (e.at, e.kind, e.id))) for id_, some in found.items()}
 
 

@@ -26,7 +26,7 @@ from hubsync.sync.looking import Look, Looker
 from hubsync.sync.mirroring import remember_written
 from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.overrides import OverrideWatch
-from hubsync.sync.pacing import Pacer, frozen
+from hubsync.sync.pacing import Pacer
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Tally, plan_of
 from hubsync.sync.reconcile import Session, as_known, first_write, looker_of
@@ -40,6 +40,10 @@ LOOK_AFTER = timedelta(seconds=20)
 """So long after a write its contact is looked at again: by then whoever was quicker shows in its history."""
 AT_LEAST = timedelta(seconds=5)
 """A look that comes sooner for another reason doesn't count as that."""
+PATIENCE = timedelta(seconds=10)
+"""So long the look after the write waits for a read that has room for it."""
+READ_AT_ONCE = 50
+"""Contacts in one read with history."""
 STALE = timedelta(seconds=2)
 """What was read longer ago is read once more before it is written to."""
 
@@ -107,10 +111,17 @@ class Shift:
         with self.lease.transaction():
             self.store.hint(portal, {r.contact for r in open_rows if r.id not in left}, now, "settled")
 
-    def after(self) -> list[str]:
-        """Contacts whose look after a write is due."""
+    def after(self, beside: int) -> list[str]:
+        """Contacts whose look after a write is due, as many as fill the reads of those `beside` whom they are read.
+
+        Those that have been due for a while come whatever there is to read beside them.
+        """
         now = self.session.portal_now()
-        return list(dict.fromkeys(row.contact for at, row in self._pending if at <= now))
+        due = list(dict.fromkeys(row.contact for at, row in self._pending if at <= now))
+        if any(now - at >= PATIENCE for at, _ in self._pending):
+            return due
+        spare = min(len(due), -beside % READ_AT_ONCE)
+        return due[: spare + (len(due) - spare) // READ_AT_ONCE * READ_AT_ONCE]
 
     def looks_after(self, contact: str) -> bool:
         """Whether the contact will be looked at anyhow, after what was written to it: its echo says nothing new."""
@@ -132,7 +143,7 @@ class Shift:
         looker = self._looker()
         looks = [k for page in looker.over([[c for c in contacts if c.id not in mended]]) for k in page]
         done.looks = len(looks)
-        if self.lease is None or frozen(self.session.pace, read_at) is not None:
+        if self.lease is None:
             self._only_note(looks, done)
         else:
             self._write(looks, {i.contact: i for i in items}, looker, read_at, done, self.lease)

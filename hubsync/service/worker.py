@@ -24,6 +24,7 @@ from hubsync.store.leases import LeaseLost
 from hubsync.store.store import Store
 from hubsync.store.values import RunState, WorkItem
 from hubsync.sync.lease import PortalLease, is_wanted
+from hubsync.sync.pacing import frozen
 from hubsync.sync.reconcile import Session
 from hubsync.sync.scope import CURSOR
 from hubsync.sync.stopping import what_to_do
@@ -107,12 +108,15 @@ class Worker:
         if shift is None:
             return IDLE
         now = shift.session.portal_now()
+        if self.writes and frozen(shift.session.pace, now) is not None:
+            return IDLE  # B7: what is due stays due until the freeze is over
         self._see_releases(now)
         items = self.store.take_work(self.portal, now, AT_ONCE)
         if items and len(items) < FULL and self.sleep(FILL):
             now = shift.session.portal_now()
             items = self.store.take_work(self.portal, now, AT_ONCE)
-        timers = [*shift.after(), *self._due(now, AT_ONCE - len(items))]
+        timers = self._due(now, AT_ONCE - len(items))
+        timers = (*timers, *shift.after(len(items) + len(timers)))
         if not items and not timers:
             self._idle(shift, now)
             return IDLE
