@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from hubsync.rulefiles.load import load_rules
+from hubsync.settings import default_rules
 from hubsync.sync import reconcile
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
@@ -111,3 +114,17 @@ def test_a_plan_shows_the_proposal_and_writes_nothing(asking: Desk) -> None:
     states = {(c["property"], c["state"]) for c in outcome.tally.changes}
     assert states == {(STATUS, "proposed")}
     assert asking.value(lead, PROPOSAL) is None
+
+
+def test_without_a_rollout_file_proposals_stand_on_the_record_just_as_well(make_desk: Callable[..., Desk]) -> None:
+    plain = make_desk(loaded=load_rules(default_rules()))
+    assert plain.loaded.files.rollout is None
+    lead = proposed(plain)
+    assert "(cell_lead_converted_none, C3)" in (plain.value(lead, PROPOSAL) or "")
+
+
+def test_where_the_portal_lacks_the_property_a_proposal_is_told_and_nothing_is_written(bare: Desk) -> None:
+    bare.lead("OPEN_DEAL", at=ago(days=3))
+    outcome = sync(bare)
+    assert {(c["property"], c["state"]) for c in outcome.tally.changes} == {(STATUS, "proposed")}
+    assert bare.written() == []
