@@ -103,7 +103,7 @@ class Service:
         self.store.remember_portal(self.portal, at=self._now(), time_zone=session.portal.account.time_zone)
         self.store.set_active_digest(self.portal, session.portal.policy.digest)
         self.worker.contacts = self.gateway.count_contacts()
-        self._poller.start_at(last_completed(self.store, self.portal) or self._now())
+        self._poller.start_at(last_completed(self.store, self.portal, self._now()) or self._now())
         self.intake.start()
         for thread in self._threads:
             thread.start()

@@ -11,8 +11,13 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from hubsync.errors import StoreError
 from hubsync.store.store import Store
+from hubsync.store.values import Holder
+
+log = structlog.get_logger()
 
 HELD_FOR = 20.0
 """Seconds a lease lives without renewal: so long a killed run keeps others out."""
@@ -23,6 +28,18 @@ WANTED = "lease.wanted"
 """Cursor: who waits for the lease, and since when. A running service gives way (design 5)."""
 WANTED_FOR = 10.0
 """Seconds for which asking counts: who waits asks every second."""
+
+
+AHEAD = 60.0
+"""Seconds by which the clocks of a database and ours may differ."""
+
+
+def _outlives_its_clock(holder: Holder) -> bool:
+    """Whether a lease reaches further than any is granted for: it was taken before the clock went back.
+
+    A live holder's is renewed every few seconds, and then ends when it should; one that stays so is a dead run's.
+    """
+    return holder.until.timestamp() - time.time() > HELD_FOR + AHEAD
 
 
 def is_wanted(store: Store, portal: int) -> bool:
@@ -58,9 +75,14 @@ class PortalLease:
     def __enter__(self) -> Self:
         waited = 0.0
         asked = False
+        first = self.store.lease_holder(self.portal)
         while (epoch := self.store.acquire_lease(self.portal, self.holder, HELD_FOR)) is None:
             if waited >= self._patience:
                 other = self.store.lease_holder(self.portal)
+                if other is not None and other == first and _outlives_its_clock(other):
+                    self.store.release_lease(self.portal, other.epoch)
+                    log.warning("lease.outlived", holder=other.holder, until=other.until.isoformat())
+                    continue
                 who = other.holder if other else "another run"
                 raise StoreError(
                     f"{who} is writing to portal {self.portal}. Nothing was done; try again when it has ended."

@@ -18,7 +18,7 @@ from hubsync.policy.spec import GuardSpec
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState
-from hubsync.sync import marks, overrides
+from hubsync.sync import clocks, marks, overrides
 from hubsync.sync.adopting import Adopted, Neighbourhood
 from hubsync.sync.adopting import adopt as take_over
 from hubsync.sync.aftermath import Aftermath
@@ -156,7 +156,9 @@ def write(
         first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
-        tally = Tally(all_contacts=scope.full or (scope.moves_cursor and last_completed(store, portal) is None))
+        tally = Tally(
+            all_contacts=scope.full or (scope.moves_cursor and last_completed(store, portal, started) is None)
+        )
         pacer = Pacer(session.pace, store, session.portal, started, lifted=limits.allow_tasks is not None)
         state = "failed"
         try:
@@ -222,7 +224,11 @@ def looker_of(session: Session, horizon: Horizon, dresser: Dresser) -> Looker:
 def as_known(session: Session, store: Store | None) -> tuple[Session, tuple[str, ...]]:
     """The session with what the database knows of the rules (A18, B1), and what a run says of them."""
     portal = session.portal
-    said = (*overrides.notices(store, portal.id), *marks.notices(store, portal.id, portal.policy))
+    said = (
+        *clocks.notices(store, portal.id, session.portal_now()),
+        *overrides.notices(store, portal.id),
+        *marks.notices(store, portal.id, portal.policy),
+    )
     return replace(session, portal=overrides.tuned(portal, store)), said
 
 
@@ -241,7 +247,7 @@ def first_write(session: Session, store: Store, now: datetime) -> None:
         store.set_effective_since(portal.id, session.effective_since or now)
     note_outage(store, portal.id, now)
     store.activate_rules(portal.id, [r.id for r in portal.policy.rules], now, was=portal.policy.renamed)
-    marks.keep(store, portal.id, portal.policy, last_completed(store, portal.id) or now, now)
+    marks.keep(store, portal.id, portal.policy, last_completed(store, portal.id, now) or now, now)
 
 
 def _decide_all(
@@ -284,7 +290,7 @@ def _decide_all(
     if scope.moves_cursor:
         departed = unseen(store, session.portal.id, started) if tally.all_contacts else gone
         settle_departed(session.gateway, store, session.portal.id, lease, departed)
-    return changed, base_for_guard(store, session.portal.id, scope, tally.in_scope), pacer.allot()
+    return changed, base_for_guard(store, session.portal.id, scope, tally.in_scope, started), pacer.allot()
 
 
 def _pass_guard(

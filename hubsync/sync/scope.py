@@ -12,6 +12,7 @@ from hubsync.policy.retention import kept_within
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.sync.binding import BoundPortal
+from hubsync.sync.clocks import is_to_come
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.marks import since_changed
 
@@ -49,10 +50,11 @@ class Scope:
         }
 
 
-def last_completed(store: Store | None, portal: int) -> datetime | None:
-    """When the last completed run began; None where none has completed."""
+def last_completed(store: Store | None, portal: int, now: datetime) -> datetime | None:
+    """When the last completed run began; None where none has completed, or where that is yet to come by the clock."""
     text = store.cursor(portal, CURSOR) if store is not None else None
-    return datetime.fromisoformat(text) if text else None
+    at = datetime.fromisoformat(text) if text else None
+    return None if at is None or is_to_come(at, now) else at
 
 
 def read_scope(
@@ -62,7 +64,7 @@ def read_scope(
     if scope.contacts:
         yield from looker.at(scope.contacts)
         return
-    since = scope.since or (None if scope.full else last_completed(store, portal.id))
+    since = scope.since or (None if scope.full else last_completed(store, portal.id, now))
     if since is None:
         yield from looker.over(gateway.all_contacts(portal.policy.properties))
         return
@@ -101,7 +103,7 @@ def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datet
     if resumed is not None:
         since = max(since, resumed)
     active = store.activations(portal.id)
-    changed = since_changed(store, portal.id, portal.policy, last_completed(store, portal.id) or now, now)
+    changed = since_changed(store, portal.id, portal.policy, last_completed(store, portal.id, now) or now, now)
     starts = {rule.id: active.get(rule.id, now) for rule in portal.policy.rules}
     horizon = Horizon(since, {rule: max(at, changed.get(rule, at)) for rule, at in starts.items()})
     return kept_within(horizon, now, portal.retention)
@@ -115,16 +117,16 @@ def note_outage(store: Store, portal: int, now: datetime) -> None:
 
 def _resumed(store: Store, portal: int, now: datetime) -> datetime | None:
     """From when causes count where there was an outage, the present one included; None where there never was one."""
-    completed = last_completed(store, portal)
+    completed = last_completed(store, portal, now)
     if completed is not None and now - completed > OUTAGE:
         return now - OUTAGE
     text = store.cursor(portal, RESUMED)
     return datetime.fromisoformat(text) if text else None
 
 
-def base_for_guard(store: Store, portal: int, scope: Scope, in_scope: int) -> int:
+def base_for_guard(store: Store, portal: int, scope: Scope, in_scope: int, now: datetime) -> int:
     """Contacts in scope in the whole portal: as counted now, or by the last run that looked at all of them."""
-    if scope.full or last_completed(store, portal) is None:
+    if scope.full or last_completed(store, portal, now) is None:
         return in_scope
     known = next((r.counts["in_scope"] for r in store.runs(portal, 200) if r.counts.get("all")), 0)
     return max(known, in_scope)
