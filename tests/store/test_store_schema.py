@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
-from hubsync.store import schema
+from hubsync.errors import StoreError
+from hubsync.store import open_store, schema, upgrade
 from hubsync.store.engine import Database
 from hubsync.store.location import locate
 from hubsync.store.tables import metadata
+from tests.store.builders import PORTAL, a_run
 
 
 def test_the_migrated_schema_is_that_of_the_code(database_url: str, tmp_path: Path) -> None:
@@ -28,6 +31,25 @@ def test_the_migrated_schema_is_that_of_the_code(database_url: str, tmp_path: Pa
     for name, states in (("uq_write_ledger_key", ("refused", "not_applied")), ("ix_write_open", ("planned", "sent"))):
         where = str(indexes[name]["dialect_options"][f"{kind}_where"])
         assert all(state in where for state in states), where
+
+
+def test_a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows(
+    database_url: str, tmp_path: Path
+) -> None:
+    with open_store(database_url, base=tmp_path) as store:
+        a_run(store)
+    database = Database(locate(database_url, tmp_path, read_only=False))
+    with database.write() as tx:
+        tx.execute(text("DROP TABLE faded"))
+        tx.execute(text("UPDATE hubsync_schema SET version_num = '0001'"))
+    database.close()
+    with pytest.raises(StoreError, match="hubsync db upgrade"):
+        open_store(database_url, base=tmp_path)
+    assert upgrade(database_url, base=tmp_path) == ("0001", schema.REVISIONS[-1])
+    assert upgrade(database_url, base=tmp_path) == (schema.REVISIONS[-1], schema.REVISIONS[-1])
+    with open_store(database_url, base=tmp_path) as store:
+        assert len(store.runs(PORTAL)) == 1
+        assert store.purging(PORTAL).faded(["101"]) == {}
 
 
 def test_every_migration_is_known_to_the_code_in_order() -> None:
