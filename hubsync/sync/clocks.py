@@ -30,6 +30,6 @@ def notices(store: Store | None, portal: int, now: datetime) -> list[str]:
     said = (
         f"An earlier run ended at {newest.astimezone(UTC):%Y-%m-%d %H:%M} UTC by this database, {minutes:,} minutes "
         f"after HubSpot's time now ({now.astimezone(UTC):%H:%M}): a clock was ahead then, or was set back since. See "
-        "that this machine's clock is right. Every contact is looked at once; nothing that was written is written again."
+        "that this machine's clock is right. Every contact is looked at once; what was written isn't written again."
     )
     return [said]

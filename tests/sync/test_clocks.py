@@ -45,7 +45,7 @@ def test_after_a_run_of_tomorrow_what_changed_is_found_all_the_same_and_a_notice
     assert (
         "An earlier run ended at 2026-03-02 16:05 UTC by this database, 50 minutes after HubSpot's time now" in notice
     )
-    assert "Every contact is looked at once; nothing that was written is written again." in notice
+    assert "Every contact is looked at once; what was written isn't written again." in notice
 
 
 def test_no_cause_fires_twice_for_a_clock_that_went_back(desk: Desk) -> None:
