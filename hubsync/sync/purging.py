@@ -26,7 +26,7 @@ BURIED_FOR = timedelta(days=30)
 """For so long events don't re-create a contact that was erased (design 4)."""
 LONGEST_SLICE = 0.020
 """Seconds that a slice may take; they grow and shrink towards half of it."""
-FIRST_SLICE, LARGEST_SLICE = 50, 2_000
+SMALLEST_SLICE, FIRST_SLICE, LARGEST_SLICE = 20, 50, 2_000
 LONGEST_PAUSE = 0.1
 FREE_PAGES = 200
 """Pages of a SQLite file given back to the disk in one transaction."""
@@ -84,7 +84,7 @@ class _Pace:
 
     def note(self, seconds: float) -> None:
         fitting = self._size * (LONGEST_SLICE / 2) / max(seconds, 0.000_1)
-        self._size = int(min(max(fitting, 1), self._size * 2, LARGEST_SLICE))
+        self._size = int(min(max(fitting, SMALLEST_SLICE), self._size * 2, LARGEST_SLICE))
 
 
 def preview_erasure(store: Store, portal: int, contact: str) -> dict[str, int]:
