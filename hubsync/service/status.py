@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hubsync.service.buckets import EVERYTHING, PARKED, read_held
+from hubsync.service.buckets import ALL, EVERYTHING, parked_for, read_held
 from hubsync.service.health import Health
 from hubsync.service.poller import KINDS, POLLED
 from hubsync.service.worker import UNREADABLE
@@ -118,13 +118,13 @@ def read_status(
 
 
 def _held(store: Store, portal: int) -> tuple[Held, ...]:
-    """The held rules. `hubsync guard release` calls all of them together `all`."""
+    """The held rules, each with the command that lets it go on."""
     return tuple(
         Held(
             None if held.rule == EVERYTHING else held.rule,
             held.since,
-            len(store.parking.parked(portal, why=PARKED + held.rule, limit=HELD_COUNTED)),
-            f"hubsync guard release {'all' if held.rule == EVERYTHING else held.rule}",
+            len(store.parking.parked(portal, why=parked_for(held.rule), limit=HELD_COUNTED)),
+            f"hubsync guard release {ALL if held.rule == EVERYTHING else held.rule}",
         )
         for held in read_held(store, portal)
     )

@@ -130,7 +130,7 @@ def _webhooks(config: WebConfig, parts: Parts, reception: Reception) -> list[Rou
     by_name = [
         Route(
             EVENTS_OF_APP.format(app=name),
-            Receiver(reception, ClientSecrets(source, parts.health, parts.clock, ""), events, "webhook"),
+            Receiver(reception, ClientSecrets(source, parts.health, parts.clock, "", name), events, "webhook"),
             methods=["POST"],
         )
         for name, source in parts.apps.items()

@@ -10,22 +10,28 @@ from hubsync.service.health import Health
 AT_MOST_EVERY = 1.0
 """Seconds between two readings, however many signatures don't hold."""
 PROBLEM = "client secret"
-"""The name under which health hears of it."""
+"""The name under which health hears of the one that has no name; others are `client secret of NAME`."""
 
 
 class ClientSecrets:
     """Keeps what `source` gave last; `source` raises a HubsyncError where it can't. `clock` gives seconds.
 
-    `missing` is said to health while there is no secret, unless it is empty.
+    `missing` is said to health while there is no secret, unless it is empty. `name` is that of the app.
     """
 
     def __init__(
-        self, source: Callable[[], Sequence[str]], health: Health, clock: Callable[[], float], missing: str
+        self,
+        source: Callable[[], Sequence[str]],
+        health: Health,
+        clock: Callable[[], float],
+        missing: str,
+        name: str = "",
     ) -> None:
         self._source = source
         self._health = health
         self._clock = clock
         self._missing = missing
+        self._problem = f"{PROBLEM} of {name}" if name else PROBLEM
         self._read_at = clock()
         self.current = self._read(())
 
@@ -42,10 +48,10 @@ class ClientSecrets:
         try:
             secrets = tuple(secret for secret in self._source() if secret)
         except HubsyncError as error:
-            self._health.say(PROBLEM, f"The client secret can't be read; webhooks go by the former one. {error}")
+            self._health.say(self._problem, f"The client secret can't be read; webhooks go by the former one. {error}")
             return before
         if secrets or not self._missing:
-            self._health.clear(PROBLEM)
+            self._health.clear(self._problem)
         else:
-            self._health.say(PROBLEM, self._missing)
+            self._health.say(self._problem, self._missing)
         return secrets

@@ -387,6 +387,14 @@ def test_apps_by_name_have_secrets_of_their_own() -> None:
     assert web.ask("POST", WORKFLOW, V1, v2("POST", WORKFLOW, V1)).status == 200
 
 
+def test_an_app_by_name_does_not_hide_what_is_wrong_with_the_others_secret() -> None:
+    def fail() -> tuple[str, ...]:
+        raise SettingsError("The file is empty.")
+
+    web = Web(secrets=lambda: (), apps={"crm": lambda: ("crm-secret",), "ads": fail})
+    assert set(web.health.problems()) == {PROBLEM, f"{PROBLEM} of ads"}
+
+
 # Behind a proxy
 
 
