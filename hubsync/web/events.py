@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,6 +34,9 @@ ACTIONS = frozenset(
 )
 ECHO = timedelta(seconds=15)
 """Our own write is looked at after itself; its echo only has to come after that."""
+
+OWN_WRITE = "webhook: own write"
+AT_ONCE = timedelta(0)
 
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 
@@ -58,11 +62,6 @@ class Expected:
     app: str | None = None
 
 
-class _Found(NamedTuple):
-    items: Iterable[str]
-    erased: str | None = None
-
-
 @dataclass(slots=True)
 class _Notes:
     """What has been read so far. An item that several events name is looked at at the earliest of their times."""
@@ -72,10 +71,11 @@ class _Notes:
     ignored: Counter[str] = field(default_factory=Counter)
     used: int = 0
 
-    def note(self, item: str, why: str, delay: timedelta) -> None:
-        known = self.hints.get(item)
-        if known is None or known.delay > delay:
-            self.hints[item] = Hint(item, why, delay)
+    def note(self, items: Iterable[str], why: str, delay: timedelta) -> None:
+        for item in items:
+            known = self.hints.get(item)
+            if known is None or known.delay > delay:
+                self.hints[item] = Hint(item, why, delay)
 
     def parsed(self) -> Parsed:
         wanted = tuple(hint for hint in self.hints.values() if hint.item not in self.erased)
@@ -86,10 +86,19 @@ class _Unusable(Exception):
     """Why an event can't be used; never leaves this module."""
 
 
+class _Subject(NamedTuple):
+    """What a subscription is about: its noun, hubsync's kind of object (None: another) and what happened."""
+
+    noun: str
+    kind: str | None
+    action: str
+    why: str
+
+
 def id_of(value: object) -> str | None:
     """The value as an id where it is one: a positive decimal number of at most 20 digits, as text or as a number."""
     if type(value) is int:
-        value = str(value)
+        return str(value) if 0 < value < 10**20 else None
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
@@ -129,40 +138,47 @@ def _type_of(event: Mapping[str, Any]) -> str | None:
     return said if isinstance(said, str) else None
 
 
+@lru_cache(maxsize=1_024)
+def _subject(said: str, type_id: str) -> _Subject:
+    """Of the handful of subscriptions that an app has; thousands of events a second ask."""
+    noun, _, action = said.partition(".")
+    kind = KINDS.get(type_id) if noun == "object" else NOUNS.get(noun)
+    action = action if action in ACTIONS else "other"
+    return _Subject(noun, kind, action, f"webhook: {action}")
+
+
 def _read(event: object, expected: Expected, notes: _Notes) -> None:
     if not isinstance(event, dict):
         raise _Unusable("not an event")
-    if event.get("portalId") is not None and text_of(event["portalId"]) != str(expected.portal):
+    portal = event.get("portalId")
+    if portal is not None and portal != expected.portal and text_of(portal) != str(expected.portal):
         raise _Unusable("of another portal")
     said = _type_of(event)
     if said is None:
         raise _Unusable("without a type")
-    noun, _, action = said.partition(".")
-    action = action if action in ACTIONS else "other"
-    items, erased = _found(event, noun, action)
-    if erased is not None:
-        notes.erased[erased] = None
-    ours = expected.app is not None and _is_echo(event, expected.app)
-    delay = ECHO if ours else timedelta(0)
-    why = "webhook: own write" if ours else f"webhook: {action}"
-    for item in items:
-        notes.note(item, why, delay)
+    subject = _subject(said, text_of(event.get("objectTypeId")) or "")
+    items = _items(event, subject)
+    if subject.action == "privacyDeletion" and subject.kind == "contacts":
+        notes.erased[items[0]] = None
+    elif expected.app is not None and _is_echo(event, expected.app):
+        notes.note(items, OWN_WRITE, ECHO)
+    else:
+        notes.note(items, subject.why, AT_ONCE)
 
 
-def _found(event: Mapping[str, Any], noun: str, action: str) -> _Found:
-    """What an event is about. Raises _Unusable."""
-    if action == "associationChange":
-        return _Found(_contacts_linked(event, noun))
-    kind = KINDS.get(text_of(event.get("objectTypeId")) or "") if noun == "object" else NOUNS.get(noun)
-    if kind is None:
+def _items(event: Mapping[str, Any], subject: _Subject) -> Sequence[str]:
+    """What an event is about, at least one thing. Raises _Unusable."""
+    if subject.action == "associationChange":
+        return _contacts_linked(event, subject.noun)
+    if subject.kind is None:
         raise _Unusable("about another kind of object")
-    ids = list(_merged(event)) if action == "merge" else []
-    ids += [id_ for id_ in (id_of(event.get("objectId")),) if id_ is not None]
+    own = id_of(event.get("objectId"))
+    ids = [own] if own is not None else []
+    if subject.action == "merge":
+        ids += _merged(event)
     if not ids:
         raise _Unusable("without a usable id")
-    if kind != "contacts":
-        return _Found([f"{kind}:{id_}" for id_ in ids])
-    return _Found((), ids[0]) if action == "privacyDeletion" else _Found(ids)
+    return ids if subject.kind == "contacts" else [f"{subject.kind}:{id_}" for id_ in ids]
 
 
 def _merged(event: Mapping[str, Any]) -> Iterator[str]:

@@ -5,7 +5,6 @@ Pages load nothing but our own style sheet and icon, run no scripts and stand in
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY = {
@@ -18,6 +17,8 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY.items())
+_NOT_KEPT = ((b"cache-control", b"no-store"),)
 
 
 class SecurityHeaders:
@@ -29,10 +30,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                given = message.get("headers", [])
+                kept = () if any(name == b"cache-control" for name, _ in given) else _NOT_KEPT
+                message = {**message, "headers": [*given, *_SECURITY, *kept]}
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
