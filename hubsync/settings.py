@@ -7,6 +7,7 @@ what it must be, never from what it was: a value may be a token pasted into the 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hubsync.envfile import Given, gather, which_are_given_twice
+from hubsync.envfile import Given, gather, read_env_file, which_are_given_twice
 from hubsync.errors import SettingsError
 
 PREFIX = "HUBSYNC_"
@@ -135,6 +136,7 @@ class Settings(BaseSettings):
     """File that lists several portals, each with its credentials."""
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
+    _env_file: str = PrivateAttr(default=".env")
 
     @classmethod
     def settings_customise_sources(
@@ -152,6 +154,18 @@ class Settings(BaseSettings):
     def base(self) -> Path:
         """The folder of `.env`, or the working directory where there is none: relative paths start here."""
         return self._base
+
+    def variable(self, name: str) -> str | None:
+        """A variable of another's naming, as rule files name them: from the environment, else from `.env`.
+
+        None where it is empty or not there. Raises SettingsError where `.env` can't be read any more.
+        """
+        text = os.environ.get(name, "")
+        path = self.base / self._env_file
+        if not text.strip() and path.exists():
+            found = read_env_file(path)[0].get(name)
+            text = found.text if found is not None else ""
+        return text.strip() or None
 
     def require_token(self) -> str:
         """The access token, for commands that talk to HubSpot.
@@ -211,7 +225,7 @@ def load_settings(env_file: Path | None = None, environ: Mapping[str, str] | Non
     problems += faults
     if settings is None or problems:
         raise SettingsError("\n".join(problems))
-    settings._base = base
+    settings._base, settings._env_file = base, path.name if path is not None else ".env"
     return settings
 
 

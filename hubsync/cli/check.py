@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from hubsync.cli.alerting import Reach, reach_of, try_alerts
 from hubsync.cli.build import Workbench, gateway_of, workbench
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
@@ -20,8 +21,21 @@ NEEDED = frozenset({"crm.objects.contacts.read", "crm.schemas.contacts.read", "c
 SETUP = "hubsync setup shows what it would add, and adds it with --write"
 
 
-def check(context: typer.Context, form: FormatOption = None, out: OutOption = None) -> int:
-    """Check settings, token, scopes and rules against the portal. Reads only; ends with 1 if something is amiss."""
+def check(
+    context: typer.Context,
+    send_alert: Annotated[
+        bool,
+        typer.Option("--send-alert", help="Send a test alert to every address instead, and say what became of it."),
+    ] = False,
+    form: FormatOption = None,
+    out: OutOption = None,
+) -> int:
+    """Check settings, token, scopes, rules and alerts against the portal. Ends with 1 if something is amiss.
+
+    Reads only, and sends no alert without --send-alert.
+    """
+    if send_alert:
+        return try_alerts(context, form, out)
     with gateway_of(context) as gateway:
         scopes = gateway.scopes()
     if any(not s.present and s.scope in NEEDED for s in scopes):
@@ -29,8 +43,9 @@ def check(context: typer.Context, form: FormatOption = None, out: OutOption = No
         return 1
     with workbench(context, bulk=False) as bench:
         checkup = check_portal(bench.gateway, bench.portal, scopes, bench.store, bench.settings.app_id)
-        emit(_report(bench, checkup), form=form, out=out)
-    return 0 if checkup.is_clean else 1
+        reach = reach_of(bench.settings, bench.rules.files.portal.alerts)
+        emit(_report(bench, checkup, reach), form=form, out=out)
+    return 0 if checkup.is_clean and not reach.faults else 1
 
 
 def _scopes_alone(scopes: tuple[ScopeCheck, ...]) -> Report:
@@ -61,13 +76,14 @@ def _scope(scope: ScopeCheck) -> dict[str, Any]:
     return {"scope": scope.scope, "needed_for": scope.needed_for, "present": scope.present}
 
 
-def _report(bench: Workbench, checkup: Checkup) -> Report:
+def _report(bench: Workbench, checkup: Checkup, reach: Reach) -> Report:
     portal = bench.portal
     off = sorted({g.rule for g in checkup.gaps if g.off})
     facts: list[tuple[str, Cell]] = [
         ("Settings", "fine"),
         ("Token", f"fine, for portal {portal.id} ({portal.account.account_type}, {portal.account.time_zone})"),
         ("Rules", f"{bench.settings.rules}: {_applied(bench, checkup)}"),
+        ("Alerts", reach.says),
         ("Scopes", "all there" if not checkup.missing_scopes else f"{len(checkup.missing_scopes)} missing"),
     ]
     if off:
@@ -114,7 +130,7 @@ def _report(bench: Workbench, checkup: Checkup) -> Report:
             [(w.property, w.source, w.label, w.kind, w.entries) for w in checkup.writers],
             f"Who writes the two fields (histories of {checkup.sampled:,} contacts)",
         ),
-        document=_document(bench, checkup),
+        document=_document(bench, checkup, reach),
     )
 
 
@@ -130,7 +146,7 @@ def _applied(bench: Workbench, checkup: Checkup) -> str:
     return f"{written - off} of {written} rules apply, and the matrix"
 
 
-def _document(bench: Workbench, checkup: Checkup) -> dict[str, Any]:
+def _document(bench: Workbench, checkup: Checkup, reach: Reach) -> dict[str, Any]:
     return {
         "portal": bench.portal.id,
         "time_zone": bench.portal.account.time_zone,
@@ -149,4 +165,5 @@ def _document(bench: Workbench, checkup: Checkup) -> dict[str, Any]:
             for w in checkup.writers
         ],
         "audit_only": checkup.foreign,
+        "alerts": {"ways": list(reach.ways), "faults": list(reach.faults)},
     }

@@ -15,12 +15,14 @@ from typing import Annotated
 import typer
 from fastapi import FastAPI
 
-from hubsync.cli.build import session_of
+from hubsync.cli.alerting import audience_of
+from hubsync.cli.build import local_now, session_of
 from hubsync.cli.context import invocation
 from hubsync.cli.options import WriteOption
 from hubsync.errors import SettingsError
 from hubsync.portal.gateway import Gateway
 from hubsync.rulefiles.load import load_rules
+from hubsync.service.alerts import Alerts, Memory
 from hubsync.service.health import Health
 from hubsync.service.metrics import Metrics
 from hubsync.service.reload import Reload
@@ -36,6 +38,8 @@ from hubsync.web.server import WebServer
 
 STOPS_WITHIN = 8.0
 """Seconds for what is under way when it is told to end."""
+TOLD = "serve.alerts"
+"""Cursor: what people were told."""
 SALT = "web.salt"
 """Cursor: a random number of the database's, part of the key that signs sessions."""
 
@@ -63,13 +67,24 @@ def serve(
         tokens = settings.token_provider()
         gateway = stack.enter_context(Gateway(settings.api_url, tokens, api_version=settings.api_version))
 
-        def renew() -> Session:
-            return session_of(given, settings, load_rules(settings.rules), gateway, store)
+        metrics = Metrics()
+        alerts = Alerts(local_now, lambda outcome: metrics.alerts.labels(outcome).inc())
+        health = Health(alerts.on_change)
 
-        health, metrics = Health(), Metrics()
+        def renew() -> Session:
+            rules = load_rules(settings.rules)
+            session = session_of(given, settings, rules, gateway, store)
+            alerts.use(audience_of(settings, rules, session.pace), f"hubsync, portal {session.portal.id}")
+            return session
+
         reload = Reload(settings.rules, renew, health, renew())
-        service = Service(store, gateway, reload, health, metrics, writes=writes, pulse=_pulse(settings))
-        web = WebServer(_app(settings, service, host, port), host, port)
+        service = Service(
+            store, gateway, reload, health, metrics, writes=writes, pulse=_pulse(settings), standing=alerts.standing
+        )
+        alerts.recall(_memory(store, service.portal))
+        alerts.start()
+        stack.callback(alerts.stop, 0.5)
+        web = WebServer(_app(settings, service, alerts, host, port), host, port)
         stack.enter_context(_signals(ended, reload))
         web.start()
         stack.callback(web.stop, 2.0)
@@ -80,7 +95,12 @@ def serve(
     return 0
 
 
-def _app(settings: Settings, service: Service, host: str, port: int) -> FastAPI:
+def _memory(store: Store, portal: int) -> Memory:
+    """Where alerts outlive a restart."""
+    return Memory(lambda: store.cursor(portal, TOLD), lambda text: store.set_cursor(portal, TOLD, text))
+
+
+def _app(settings: Settings, service: Service, alerts: Alerts, host: str, port: int) -> FastAPI:
     """The HTTP side. Without a public address webhooks are expected at the one it listens on, as on one machine."""
     store, portal = service.store, service.portal
     secrets = settings.client_secrets
@@ -96,6 +116,7 @@ def _app(settings: Settings, service: Service, host: str, port: int) -> FastAPI:
             session.portal_now(),
             writes=service.writes,
             rules_since=service.reload.since,
+            alerts=alerts.latest,
             ui_domain=session.portal.account.ui_domain or "app.hubspot.com",
         )
 

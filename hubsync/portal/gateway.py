@@ -107,6 +107,11 @@ class Gateway:
         """The same, by method, route and status."""
         return self._transport.calls
 
+    @property
+    def allowance_used(self) -> float:
+        """Share of the ten-second allowance that is taken now, by hubsync and by others with the same token."""
+        return self._transport.limiter.used
+
     def account(self) -> Account:
         """Which portal the token belongs to. One call."""
         account = reading.account(self._asker)

@@ -82,6 +82,11 @@ class RollingWindow:
         """Requests per window of other consumers of the same allowance, as lately observed."""
         return sum(used for _, used in self._others) / len(self._others) if self._others else 0.0
 
+    def used(self, now: float) -> float:
+        """Share of the allowance that is taken now, by us and, as lately observed, by others."""
+        self._forget(now)
+        return (len(self._in_flight) + len(self._releases) + self.others) / self.allowed
+
     def wait(self, now: float) -> float:
         """Seconds until a request may be sent; 0 for at once."""
         self._forget(now)
@@ -177,6 +182,12 @@ class Limiter:
     def budget(self) -> int:
         """Requests per ten seconds that we take now."""
         return self._window.budget
+
+    @property
+    def used(self) -> float:
+        """Share of the ten-second allowance that is taken now, by us and by others."""
+        with self._lock:
+            return self._window.used(self._clock())
 
     @property
     def latency(self) -> float:

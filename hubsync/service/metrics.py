@@ -4,7 +4,7 @@ have several in one process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -41,8 +41,11 @@ class Metrics:
         self.last_poll = self._gauge("last_poll_timestamp_seconds", "When the last complete poll began.", "kind")
         self.calls = self._counter("api_calls", "Calls to HubSpot.", "method", "route", "status")
         self.allowance = self._gauge("api_allowance_used_ratio", "Share of the ten-second allowance used.")
+        self.alerts = self._counter("alerts", "Alerts, by what became of them: sent or failed.", "outcome")
         self.problems = self._gauge("problems", "What /readyz complains of, by name.", "name")
         self._known_calls: dict[tuple[str, str, str], int] = {}
+        self._known_problems: set[str] = set()
+        self._known_held: set[str] = set()
 
     def count_calls(self, calls: Iterable[Call]) -> None:
         """Bring the calls to HubSpot up to date, from what the gateway has counted since it was opened."""
@@ -50,6 +53,15 @@ class Metrics:
             key = (call.method, call.route, str(call.status or "none"))
             self.calls.labels(*key).inc(max(0, call.count - self._known_calls.get(key, 0)))
             self._known_calls[key] = call.count
+
+    def standing(self, problems: Collection[str], held: Mapping[str, int]) -> None:
+        """What is wrong now, by name, and how many contacts wait by held rule. What is over says 0 from then on."""
+        for name in self._known_problems | set(problems):
+            self.problems.labels(name).set(name in problems)
+        for rule in self._known_held | set(held):
+            self.held.labels(rule).set(held.get(rule, 0))
+        self._known_problems |= set(problems)
+        self._known_held |= set(held)
 
     def decided(self, looks: int, tally: Tally) -> None:
         """Count what came of so many looks."""

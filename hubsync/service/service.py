@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from hubsync.errors import HubsyncError, PortalError, StoreError, TokenRefused
+from hubsync.errors import HubsyncError, TokenRefused
 from hubsync.logs import redacted
 from hubsync.portal.gateway import Gateway
+from hubsync.service.buckets import parked_for, read_held
 from hubsync.service.engine import InProcess
 from hubsync.service.health import Health
 from hubsync.service.intake import Hint, Intake
@@ -58,6 +59,7 @@ class Service:
         *,
         writes: bool,
         pulse: Pulse = Pulse(),
+        standing: Callable[[str, Mapping[str, str]], None] = lambda _kind, _said: None,
     ) -> None:
         self.store = store
         self.gateway = gateway
@@ -78,6 +80,7 @@ class Service:
             metrics,
             self._sleep,
             writes,
+            standing=standing,
         )
         self.engine = InProcess({self.portal: self.worker.stretch})
         self._poller = Poller(
@@ -138,6 +141,7 @@ class Service:
                 self.worker.polled = began
                 failed = 0
                 self.health.clear("poll")
+                self.health.clear("token")
             except Exception as error:  # noqa: BLE001  (polling must go on whatever happened)
                 failed += 1
                 self._say_failed("poll", error, failed)
@@ -171,8 +175,8 @@ class Service:
             for job in (self.reload.look, self._measure):
                 try:
                     job()
-                except (StoreError, PortalError) as error:
-                    log.warning("housekeeping.failed", reason=redacted(str(error)))
+                except Exception as error:  # noqa: BLE001  (the next round must come whatever happened)
+                    log.warning("housekeeping.failed", reason=redacted(f"{type(error).__name__}: {error}"))
 
     def _measure(self) -> None:
         now = self._now()
@@ -181,9 +185,15 @@ class Service:
         self.metrics.oldest.set((now - oldest).total_seconds() if oldest else 0)
         self.metrics.parked.set(parked)
         self.metrics.count_calls(self.gateway.calls_by_route)
-        unreadable = len(self.store.parking.parked(self.portal, why=UNREADABLE))
+        self.metrics.allowance.set(self.gateway.allowance_used)
+        parking = self.store.parking
+        held = {
+            h.rule: parking.how_many(self.portal, why=parked_for(h.rule)) for h in read_held(self.store, self.portal)
+        }
+        self.metrics.standing(self.health.problems(), held)
+        unreadable = parking.how_many(self.portal, why=UNREADABLE)
         if unreadable:
-            self.health.say("parked", f"{unreadable} contacts could not be looked at; the status page names them.")
+            self.health.say("parked", f"{unreadable:,} contacts could not be looked at: hubsync guard says why.")
         else:
             self.health.clear("parked")
 

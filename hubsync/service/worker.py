@@ -6,7 +6,7 @@ stands in the database until it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from hubsync.store.leases import LeaseLost
 from hubsync.store.store import Store
 from hubsync.store.values import RunState, WorkItem
 from hubsync.sync.lease import PortalLease, is_wanted
+from hubsync.sync.overrides import findings
 from hubsync.sync.pacing import frozen
 from hubsync.sync.reconcile import Session
 from hubsync.sync.scope import CURSOR
@@ -40,6 +41,8 @@ IDLE = 1.0
 """Seconds between looks at the clock: when a timer falls due, nobody wakes the worker."""
 BACK_OFF = (60, 300, 1_800, 7_200, 21_600)
 """Seconds until a contact that could not be looked at is tried again; after the last it is parked."""
+OVERRULED = "overruled"
+"""Kind of what is said of rules that people change back so often that they only propose."""
 UNREADABLE = "could not be looked at: "
 """Begins the reason of a contact parked for its own sake."""
 SETTLED_EVERY = timedelta(seconds=30)
@@ -66,6 +69,8 @@ class Worker:
     writes: bool
     contacts: int = 0
     """How many contacts the portal has, for the guard's buckets."""
+    standing: Callable[[str, Mapping[str, str]], None] = lambda _kind, _said: None
+    """Told at the start of each shift what of a kind people should know now, by a key."""
     polled: datetime | None = None
     """When the last complete poll began: once all that it found is done, a bare sync has nothing older to look for."""
     _shift: Shift | None = None
@@ -83,8 +88,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001  (the loop must outlive everything; each error says what it waits for)
             return self._after(error)
         self._tries = 0
-        for name in ("token", "hubspot", "database", "worker"):
-            self.health.clear(name)
+        for name in ("hubspot", "database", "worker", *(() if pause else ("token",))):
+            self.health.clear(name)  # being idle says nothing of the token: polls found it out, and find out its end
         return pause
 
     def close(self) -> None:
@@ -231,6 +236,8 @@ class Worker:
         self._buckets.contacts = self.contacts
         self._buckets.rule_an_hour, self._buckets.all_a_day = session.guard.rule_an_hour, session.guard.all_a_day
         self._shift, self._used = Shift(session, self.store, self._buckets, self._held), session
+        said = {finding.rule: f"Rule {finding.rule} {finding.message}" for finding in findings(self.store, self.portal)}
+        self.standing(OVERRULED, said)
         return self._shift
 
     def _end_shift(self, state: RunState = "done") -> None:
