@@ -81,6 +81,8 @@ class Alerts:
     now: Callable[[], datetime]
     on_outcome: Callable[[str], None] = lambda _outcome: None
     """Told "sent" or "failed" for each way an alert took."""
+    sleep: Callable[[float], bool] | None = None
+    """Waits between tries, and is False where no more is to be tried; by default until `stop`."""
     _audience: Audience | None = None
     _title: str = "hubsync"
     _memory: Memory | None = None
@@ -219,7 +221,8 @@ class Alerts:
         return _Due(name, audience.opening(topic.team, topic.owner, at), topic.says, letter)
 
     def _send(self, audience: Audience, due: _Due) -> None:
-        outcomes = try_ways(audience.ways(due.letter, self.now()), lambda seconds: not self._ended.wait(seconds))
+        sleep = self.sleep or (lambda seconds: not self._ended.wait(seconds))
+        outcomes = try_ways(audience.ways(due.letter, self.now()), sleep)
         for way, failure in outcomes.items():
             self.on_outcome("sent" if failure is None else "failed")
             if failure is not None:
