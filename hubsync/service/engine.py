@@ -15,6 +15,8 @@ import structlog
 
 log = structlog.get_logger()
 
+AFTER_FAILING = 5.0
+"""Seconds until a stretch that raised is tried again."""
 Stretch = Callable[[], float]
 """Does some of what is due for a portal; seconds until it wants to be called again, 0 where more is waiting."""
 
@@ -69,6 +71,10 @@ class InProcess:
         woken = self._woken[portal]
         while not self._stopping.is_set():
             woken.clear()
-            pause = self._stretches[portal]()
+            try:
+                pause = self._stretches[portal]()
+            except Exception as error:
+                log.error("stretch.failed", portal=portal, exc_info=error)
+                pause = AFTER_FAILING
             if pause > 0:
                 woken.wait(pause)

@@ -26,6 +26,9 @@ AT_ONCE = 1_000
 """Contacts in one transaction, so that it stays within some 20 ms."""
 
 
+STOPPING = "The service is stopping."
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Look at `item`: a contact's id, or `deals:77` for an object whose contacts are meant. `why` is for people."""
@@ -63,10 +66,13 @@ class Intake:
         self._thread.start()
 
     def stop(self) -> None:
-        """Commit what was submitted, then end. What is submitted later fails."""
+        """Commit what was submitted, then end. What is submitted later fails, and all where nothing was ever begun."""
         with self._changed:
             self._ended = True
             self._changed.notify()
+            unbegun = [] if self._thread.ident else self._queue
+        for waiting in unbegun:
+            waiting.done.set_exception(HubsyncError(STOPPING))
         if self._thread.is_alive():
             self._thread.join()
 
@@ -75,7 +81,7 @@ class Intake:
         waiting = _Waiting(hints, erased)
         with self._changed:
             if self._ended:
-                waiting.done.set_exception(HubsyncError("The service is stopping."))
+                waiting.done.set_exception(HubsyncError(STOPPING))
             else:
                 self._queue.append(waiting)
                 self._changed.notify()
@@ -103,15 +109,17 @@ class Intake:
             self._commit(group)
 
     def _commit(self, group: Sequence[_Waiting]) -> None:
-        now = self._now()
+        told = [
+            waiting for waiting in group if waiting.done.set_running_or_notify_cancel()
+        ]  # no longer to be cancelled
         try:
-            urgent = self._note(group, now)
+            urgent = self._note(group, self._now())
         except Exception as error:  # noqa: BLE001  (whatever it was, everyone who waits must hear of it)
             log.warning("hints.refused", requests=len(group), reason=str(error))
-            for waiting in group:
+            for waiting in told:
                 waiting.done.set_exception(error)
             return
-        for waiting in group:
+        for waiting in told:
             waiting.done.set_result(None)
         if urgent:
             self._wake()

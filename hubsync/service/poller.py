@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -29,6 +29,9 @@ COMMITTED_WITHIN = 60.0
 """Seconds for the database to note what was learned."""
 ENOUGH_WAITING = 300
 """Contacts to be looked at before the listing waits for the worker: what is urgent must not stand behind it."""
+AGAIN = "again"
+"""In the place of the rules under which every contact was compared: looks of before that moment are stale."""
+_EVER = datetime.fromtimestamp(0, UTC)
 NIGHT = (2, 5)
 """Hours of the portal's day in which the listing begins."""
 EVERY = timedelta(hours=20)
@@ -48,13 +51,16 @@ class Poller:
     on_polled: Callable[[str, datetime], None] = lambda _kind, _at: None
     _seen: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
-    def poll(self) -> datetime:
-        """Hint at everything that changed since the last poll; when this one began. Raises PortalError, StoreError."""
+    def poll(self) -> datetime | None:
+        """Hint at everything that changed since the last poll; when this one began, None where the service ended first.
+
+        Raises PortalError and StoreError; the next poll goes on from where this one came to.
+        """
         began = self.now()
         for kind in KINDS:
             self._poll(kind, began)
             if self.stopping():
-                break
+                return None
             self.on_polled(kind, began)
         return began
 
@@ -67,7 +73,7 @@ class Poller:
     def _poll(self, kind: str, began: datetime) -> None:
         name = POLLED + kind
         cursor = self.store.cursor(self.portal, name)
-        since = datetime.fromisoformat(cursor) if cursor else began
+        since = min(datetime.fromisoformat(cursor), began) if cursor else began  # a clock may have gone back
         seen = self._seen.setdefault(kind, {})
         for page in self.gateway.modified_since(since - self.lag, kind):
             fresh = {id_: at for id_, at in page.items() if seen.get(id_) != at}
@@ -121,9 +127,12 @@ class Listing:
     def run(self, properties: Sequence[str], digest: str, mark: str) -> int:
         """List everything; how many contacts there are. Ends early, and is due again, where the service ends.
 
+        Where the rules, what they may do, or the mode changed since the last one, what was looked at before is stale.
         Raises PortalTemporaryError where fewer contacts came than the portal has.
         """
         began = self.now()
+        stale = self._stale_before(began, mark)
+        asked = self.store.cursor(self.portal, LISTED)
         present: set[str] = set()
         for page in self.gateway.all_contacts(properties):
             ids = [contact.id for contact in page]
@@ -134,20 +143,34 @@ class Listing:
                 [
                     Hint(c.id, "listing")
                     for c in page
-                    if (row := mirror.get(c.id)) is None or is_news(c, row) or row.digest != digest
+                    if (row := mirror.get(c.id)) is None
+                    or is_news(c, row)
+                    or row.digest != digest
+                    or row.read_at < stale
                 ],
             )
             while self.waiting() > ENOUGH_WAITING:
                 if not self.pause():
                     return len(present)
         self._forget_gone(present)
-        self.store.set_cursor(self.portal, LISTED, f"{began.isoformat()} {mark}")
+        if self.store.cursor(self.portal, LISTED) == asked:  # else it was asked for anew meanwhile
+            self.store.set_cursor(self.portal, LISTED, f"{began.isoformat()} {mark}")
         log.info("portal.listed", contacts=len(present))
         return len(present)
 
     def again(self) -> None:
-        """Make it due: the rules have changed in what they may do."""
-        self.store.set_cursor(self.portal, LISTED, "")
+        """Make it due: the rules, or what they may do, have changed; what was looked at until now is stale."""
+        self.store.set_cursor(self.portal, LISTED, f"{self.now().isoformat()} {AGAIN}")
+
+    def _stale_before(self, began: datetime, mark: str) -> datetime:
+        """Looks of before then don't count; kept, so that a listing that is cut short doesn't begin anew."""
+        at, known = self._last()
+        if at is None or known == mark:
+            return _EVER
+        if known != AGAIN:
+            self.store.set_cursor(self.portal, LISTED, f"{began.isoformat()} {AGAIN}")
+            return began
+        return at
 
     def _forget_gone(self, present: set[str]) -> None:
         """Contacts that HubSpot no longer has are looked at once more, which drops them from the mirror."""

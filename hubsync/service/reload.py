@@ -12,7 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from hubsync.errors import HubsyncError
+from hubsync.errors import PortalError, StoreError
+from hubsync.logs import redacted
 from hubsync.service.health import Health
 from hubsync.sync.reconcile import Session
 
@@ -20,6 +21,9 @@ log = structlog.get_logger()
 
 ANEW_AFTER = timedelta(hours=1)
 """The portal's owners, options and deal steps are read again after so long; rules' records are drawn up anew."""
+
+TRIED_AGAIN = timedelta(seconds=30)
+"""So long after HubSpot or the database could not be asked, they are asked again."""
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -41,6 +45,8 @@ class Reload:
     _read: Fingerprint = ()
     _at: datetime | None = None
     _asked: bool = field(default=False)
+    _untold: bool = False
+    _later: datetime | None = None
 
     def __post_init__(self) -> None:
         self._read = fingerprint(self.folder)
@@ -51,27 +57,39 @@ class Reload:
         self._asked = True
 
     def look(self) -> None:
-        """Reload what changed since the last look."""
+        """Reload what changed since the last look. Raises what `on_new_rules` does; the next look tells it again."""
+        if self._untold:
+            self._tell()
         found, now = fingerprint(self.folder), self.session.now()
         changed = found != self._read or self._asked
+        if self._later is not None and now < self._later and found == self._read:
+            return
+        self._later = None
         if not changed and self._at is not None and now - self._at < ANEW_AFTER:
             return
         self._read, self._at, self._asked = found, now, False
         try:
             fresh = self.renew()
-        except HubsyncError as error:
-            if changed:
-                log.warning("rules.refused", reason=str(error))
-                self.health.say("rules", f"The changed rules can't be used; the former ones stay in force. {error}")
-            else:
-                log.warning("portal.unread", reason=str(error))
+        except (PortalError, StoreError) as error:  # it says nothing of the rules: they are tried again
+            log.warning("portal.unread", reason=redacted(str(error)))
+            self._asked, self._at = changed, now - ANEW_AFTER + TRIED_AGAIN
+            self._later = now + TRIED_AGAIN
+            return
+        except Exception as error:  # noqa: BLE001  (a file that can't even be read must not end the service)
+            log.warning("rules.refused", reason=redacted(str(error)))
+            self.health.say("rules", f"The changed rules can't be used; the former ones stay in force. {error}")
             return
         self.session = fresh
         self.health.clear("rules")
         if changed:
             self.since = now
             log.info("rules.reloaded", digest=fresh.portal.policy.digest)
-            self.on_new_rules()
+            self._untold = True
+            self._tell()
+
+    def _tell(self) -> None:
+        self.on_new_rules()
+        self._untold = False
 
 
 def fingerprint(folder: Path) -> Fingerprint:

@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from hubsync.errors import HubsyncError, TokenRefused
+from hubsync.errors import TokenRefused
 from hubsync.logs import redacted
 from hubsync.portal.gateway import Gateway
 from hubsync.service.buckets import parked_for, read_held
@@ -28,6 +27,7 @@ from hubsync.service.poller import Listing, Poller
 from hubsync.service.reload import Reload
 from hubsync.service.worker import UNREADABLE, Worker
 from hubsync.store.store import Store
+from hubsync.sync.recovery import known_app
 from hubsync.sync.scope import last_completed
 
 log = structlog.get_logger()
@@ -69,6 +69,8 @@ class Service:
         self.writes = writes
         self.pulse = pulse
         self.portal = reload.session.portal.id
+        self.app_id: str | None = None
+        """Our own app's number, as soon as it is known."""
         self._stopping = threading.Event()
         self.intake = Intake(store, self.portal, self._now, lambda: self.engine.wake(self.portal))
         self.worker = Worker(
@@ -134,16 +136,20 @@ class Service:
     # What runs beside the worker ---------------------------------------------------------------------------------
 
     def _poll_forever(self) -> None:
-        failed = 0
+        failed, refused = 0, False
         while not self._stopping.is_set():
             try:
                 began = self._poller.poll()
-                self.worker.polled = began
+                if began is not None:
+                    self.worker.has_polled(began, self._now())
                 failed = 0
                 self.health.clear("poll")
-                self.health.clear("token")
+                if refused:  # a refusal that the worker met is the worker's to clear: it may lack a scope for writing
+                    self.health.clear("token")
+                refused = False
             except Exception as error:  # noqa: BLE001  (polling must go on whatever happened)
                 failed += 1
+                refused |= isinstance(error, TokenRefused)
                 self._say_failed("poll", error, failed)
             self._sleep(self.pulse.poll.total_seconds())
 
@@ -179,6 +185,7 @@ class Service:
                     log.warning("housekeeping.failed", reason=redacted(f"{type(error).__name__}: {error}"))
 
     def _measure(self) -> None:
+        self.app_id = known_app(self.store, self.portal)
         now = self._now()
         depth, oldest, parked = self.store.parking.counts(self.portal, now)
         self.metrics.depth.set(depth)
@@ -199,10 +206,9 @@ class Service:
 
     def _take_up_rules(self) -> None:
         """New rules may judge every contact anew, also those that could not be looked at under the former ones."""
-        with suppress(HubsyncError):
-            self.store.set_active_digest(self.portal, self.reload.session.portal.policy.digest)
-            self.store.parking.unpark(self.portal, self._now(), why=UNREADABLE)
-            self._listing.again()
+        self.store.set_active_digest(self.portal, self.reload.session.portal.policy.digest)
+        self.store.parking.unpark(self.portal, self._now(), why=UNREADABLE)
+        self._listing.again()
 
     def _depth(self) -> int:
         return self.store.parking.counts(self.portal, self._now())[0]

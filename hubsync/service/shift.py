@@ -8,11 +8,14 @@ next look, some twenty seconds later. Without a lease it only decides: nothing i
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+
+from hubsync.errors import HubsyncError
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Horizon
 from hubsync.service.buckets import Buckets, HeldRule, hold, parked_for
@@ -23,6 +26,7 @@ from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.book import Book
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look, Looker
+from hubsync.sync.merges import as_one_each
 from hubsync.sync.mirroring import remember_written
 from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.overrides import OverrideWatch
@@ -33,6 +37,8 @@ from hubsync.sync.reconcile import Session, as_known, first_write, looker_of
 from hubsync.sync.recovery import recover
 from hubsync.sync.scope import horizon_for
 from hubsync.sync.writing import Writer
+
+log = structlog.get_logger()
 
 KIND = "serve"
 LASTS = timedelta(hours=1)
@@ -72,6 +78,7 @@ class Shift:
         self._pending: deque[tuple[datetime, Write]] = deque()
         self._awaited: frozenset[str] = frozenset()
         self._uncertain = False
+        self._shown: set[str] = set()
         self._newest = 0
         self._counts: Counter[str] = Counter()
         self.run: int | None = None
@@ -91,8 +98,13 @@ class Shift:
         self._neighbours = Neighbourhood(session.gateway, store, portal.id, app_id, self.run)
         self._adopted = Adopted(store, portal, lease, self.run, self.started)
         self._overrides = OverrideWatch(session.gateway, store, portal, lease)
-        tally = Tally()
-        Aftermath(self._pen(lease), tally, self._looker()).catch_up()
+        try:
+            Aftermath(self._pen(lease), Tally(), self._looker()).catch_up()
+        except HubsyncError:
+            self._finish("failed", lease)  # else nobody would settle, while the lease lives, what it left open
+            raise
+        except Exception as error:
+            log.error("aftermath.failed", run=self.run, exc_info=error)
 
     @property
     def is_over(self) -> bool:
@@ -110,6 +122,18 @@ class Shift:
         left = {row.id for row in self.store.unsettled(portal)}
         with self.lease.transaction():
             self.store.hint(portal, {r.contact for r in open_rows if r.id not in left}, now, "settled")
+
+    def due(self, now: datetime, room: int) -> tuple[str, ...]:
+        """Contacts whose timers have fallen due, at most `room`.
+
+        Where nothing is written, what there is to write stays due: each of those is asked for once a shift.
+        """
+        if self.lease is not None:
+            return self.store.due(self.session.portal.id, now, room)
+        due = self.store.due(self.session.portal.id, now, room + len(self._shown))
+        found = tuple(id_ for id_ in due if id_ not in self._shown)[:room]
+        self._shown.update(found)
+        return found
 
     def after(self, beside: int) -> list[str]:
         """Contacts whose look after a write is due, as many as fill the reads of those `beside` whom they are read.
@@ -135,33 +159,61 @@ class Shift:
         done = Stretch()
         read_at = self.session.portal_now()
         policy = self.session.portal.policy
+        self._awaited -= frozenset(ids)  # what their echoes tell from here on, this look may not have seen
         read = self.session.gateway.read_contacts(ids, policy.properties, self._names())
-        contacts = list({c.id: c for c in read.found.values()}.values())
+        contacts = as_one_each(read.found)
         with self.fence():
             self.store.forget(self.session.portal.id, read.missing)
         mended = self._look_after(ids, contacts, done.tally)
+        if mended:  # not decided on this time: the look to come is noted where a kill can't lose it
+            self._hint(mended, "mended", LOOK_AFTER)
         looker = self._looker()
         looks = [k for page in looker.over([[c for c in contacts if c.id not in mended]]) for k in page]
         done.looks = len(looks)
         if self.lease is None:
             self._only_note(looks, done)
-        else:
+            return done
+        try:
             self._write(looks, {i.contact: i for i in items}, looker, read_at, done, self.lease)
+        except Exception:
+            self._uncertain = True  # rows may be left open: the next shift settles them
+            raise
         return done
 
     def close(self, state: RunState = "done") -> None:
-        """End the run. With `done`, what was written last is looked after now, however soon."""
-        if self.run is None or self.lease is None:
+        """End the run. With `done`, what was written last is looked after now, however soon.
+
+        Raises PortalError and StoreError where that can't be done: the run has failed then, the next shift does it.
+        """
+        if self.lease is None:
             return
-        if state == "done" and self._pending:
-            rows = list(dict.fromkeys(row.contact for _, row in self._pending))
-            self._pending = deque((self.started, row) for _, row in self._pending)
-            for start in range(0, len(rows), 500):
-                self.work(rows[start : start + 500])
-        with self.lease.transaction():
+        rows = [row for _, row in self._pending]
+        try:
+            if state == "done" and rows:
+                Aftermath(self._pen(self.lease), Tally(), self._looker()).after(rows)
+        except HubsyncError:
+            state = "failed"
+            raise
+        finally:
+            self._finish(state, self.lease)
+        self._hint({row.contact for row in rows}, "written", LOOK_AFTER)
+
+    def drop(self, contact: str) -> None:
+        """Don't look after a contact's writes any more: it can't be looked at."""
+        self._pending = deque((at, row) for at, row in self._pending if row.contact != contact)
+        self._awaited -= {contact}
+
+    def _finish(self, state: RunState, lease: PortalLease) -> None:
+        if self.run is None:
+            return
+        with lease.transaction():
             self.store.finish_run(
                 self.session.portal.id, self.run, state, dict(self._counts), self.session.portal_now()
             )
+
+    def _hint(self, contacts: Collection[str], why: str, delay: timedelta) -> None:
+        with self.fence():
+            self.store.hint(self.session.portal.id, contacts, self.session.portal_now() + delay, why)
 
     def _write(
         self,

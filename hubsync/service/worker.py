@@ -13,7 +13,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from hubsync.errors import HubsyncError, PortalError, RateLimited, StoreError, TokenRefused
+from hubsync.errors import (
+    HubsyncError,
+    PortalError,
+    PortalTemporaryError,
+    RateLimited,
+    StoreError,
+    TokenRefused,
+    WrongPortal,
+)
 from hubsync.logs import redacted
 from hubsync.service.buckets import Buckets, parked_for, read_held, refill
 from hubsync.service.health import Health
@@ -23,7 +31,7 @@ from hubsync.service.shift import Shift, Stretch
 from hubsync.store.leases import LeaseLost
 from hubsync.store.store import Store
 from hubsync.store.values import RunState, WorkItem
-from hubsync.sync.lease import PortalLease, is_wanted
+from hubsync.sync.lease import LeaseTaken, PortalLease, is_wanted
 from hubsync.sync.overrides import findings
 from hubsync.sync.pacing import frozen
 from hubsync.sync.reconcile import Session
@@ -48,6 +56,8 @@ UNREADABLE = "could not be looked at: "
 SETTLED_EVERY = timedelta(seconds=30)
 Unit = WorkItem | str
 """What is due: a row of work, or a contact whose timer fell due."""
+BRIEF = 5.0
+"""Seconds of waiting for which the portal's lease is kept."""
 REFUSED_AGAIN = 30.0
 """Seconds between tries while HubSpot refuses the token."""
 
@@ -71,8 +81,8 @@ class Worker:
     """How many contacts the portal has, for the guard's buckets."""
     standing: Callable[[str, Mapping[str, str]], None] = lambda _kind, _said: None
     """Told at the start of each shift what of a kind people should know now, by a key."""
-    polled: datetime | None = None
-    """When the last complete poll began: once all that it found is done, a bare sync has nothing older to look for."""
+    _polled: tuple[datetime, datetime] | None = None
+    """When the last complete poll began and ended."""
     _shift: Shift | None = None
     _used: Session | None = None
     _lease: ExitStack = field(default_factory=ExitStack)
@@ -120,24 +130,22 @@ class Worker:
         if items and len(items) < FULL and self.sleep(FILL):
             now = shift.session.portal_now()
             items = self.store.take_work(self.portal, now, AT_ONCE)
-        timers = self._due(now, AT_ONCE - len(items))
+        room = AT_ONCE - len(items)
+        timers = shift.due(now, room) if room > 0 else ()
         timers = (*timers, *shift.after(len(items) + len(timers)))
+        self._now_and_then(shift, now, items)
         if not items and not timers:
-            self._idle(shift, now)
             return IDLE
         self.intake.taken([item.contact for item in items])
         self._work(shift, [*items, *timers])
         return 0.0
-
-    def _due(self, now: datetime, room: int) -> tuple[str, ...]:
-        return self.store.due(self.portal, now, room) if room > 0 else ()
 
     def _work(self, shift: Shift, units: Sequence[Unit]) -> None:
         """Look at what is due; a contact that nobody can look at doesn't keep the others from it."""
         items = [unit for unit in units if isinstance(unit, WorkItem)]
         try:
             done = shift.work(self._contacts_of(shift, units), items)
-        except (PortalError, StoreError):
+        except (PortalTemporaryError, TokenRefused, WrongPortal, StoreError):
             raise
         except Exception as error:  # noqa: BLE001  (found out below which contact it is)
             if len(units) > 1:
@@ -145,7 +153,7 @@ class Worker:
                 self._work(shift, units[:half])
                 self._work(shift, units[half:])
             else:
-                self._put_off(units[0], error, shift.session.portal_now())
+                self._put_off(shift, units[0], error)
             return
         self._note(shift, items, done)
         with shift.fence():
@@ -166,8 +174,10 @@ class Worker:
                 contacts.update(dict.fromkeys(found))
         return list(contacts)
 
-    def _put_off(self, unit: Unit, error: Exception, now: datetime) -> None:
+    def _put_off(self, shift: Shift, unit: Unit, error: Exception) -> None:
         """A contact that can't be looked at: tried again ever later, in the end parked, visible."""
+        shift.drop(unit if isinstance(unit, str) else unit.contact)
+        now = shift.session.portal_now()
         if isinstance(unit, str):  # it came of a timer: a row of work counts its tries from here on
             looks = self.store.looks(self.portal, [unit])
             self.store.save_looks(self.portal, [replace(look, next_look_at=None) for look in looks.values()])
@@ -204,13 +214,17 @@ class Worker:
             self.store.parking.unpark(self.portal, now, why=parked_for(rule))
             self.health.clear(f"held {rule}")
 
-    def _idle(self, shift: Shift, now: datetime) -> None:
-        """Nothing is due: what else there is to do now and then."""
+    def has_polled(self, began: datetime, ended: datetime) -> None:
+        """A complete poll: once all that it found is done, a bare sync has nothing older to look for. Any thread."""
+        self._polled = (began, ended)
+
+    def _now_and_then(self, shift: Shift, now: datetime, items: Sequence[WorkItem]) -> None:
+        """What else there is to do, however much is due. `items` are those that are due, the oldest first."""
         if not self.writes:
             return
-        if self.polled is not None:
-            self.store.set_cursor(self.portal, CURSOR, self.polled.isoformat())
-            self.polled = None
+        if (polled := self._polled) is not None and (not items or items[0].due_at > polled[1]):
+            self.store.set_cursor(self.portal, CURSOR, polled[0].isoformat())
+            self._polled = None
         if self._settled is None or now - self._settled > SETTLED_EVERY:
             self._settled = now
             shift.settle()
@@ -220,7 +234,9 @@ class Worker:
     def _open_shift(self) -> Shift | None:
         """The shift to work in; None while another writes to the portal."""
         session = self.session()
-        if self._shift is not None and (self._shift.is_over or session is not self._used or self._is_wanted()):
+        if self._is_wanted():
+            self._give_way()
+        elif self._shift is not None and (self._shift.is_over or session is not self._used):
             self._end_shift()
         if self._shift is not None:
             return self._shift
@@ -246,35 +262,41 @@ class Worker:
             shift.close(state)
 
     def _is_wanted(self) -> bool:
-        """Whether another command waits to write: it may, and the service goes on after it."""
-        if self._held is None or not is_wanted(self.store, self.portal):
-            return False
-        self._end_shift()
-        self._give_back()
-        self.intake.forget()
+        """Whether another command waits to write."""
+        return self._held is not None and is_wanted(self.store, self.portal)
+
+    def _give_way(self) -> None:
+        """Let another command write; the service goes on after it."""
+        try:
+            self._end_shift()
+        finally:
+            self._give_back()
         for _ in range(10):
             if self.store.lease_holder(self.portal) is not None or not self.sleep(0.5):
                 break
-        return True
 
     def _hold_portal(self) -> None:
         lease = PortalLease(self.store, self.portal, "hubsync serve", patience=0.0)
         try:
             self._lease.enter_context(lease)
-        except StoreError as error:
-            self.health.say("lease", str(error))
+        except LeaseTaken as other:
+            self.health.say("lease", f"{other.holder} is writing to the portal. The service goes on when it has ended.")
             return
         self._held = lease
         self.health.clear("lease")
 
     def _give_back(self) -> None:
         self._held = None
-        self._lease.close()
+        self.intake.forget()
+        try:
+            self._lease.close()
+        except StoreError as error:  # it runs out by itself
+            log.warning("lease.not_given_back", reason=redacted(str(error)))
 
     # Trouble -----------------------------------------------------------------------------------------------------
 
     def _after(self, error: Exception) -> float:
-        """Wait as long as fits the error, whoever wakes the worker meanwhile."""
+        """Wait as long as fits the error, whoever wakes the worker meanwhile. Whoever wants to write may do so then."""
         self._tries += 1
         name, pause = _kind_of(error, self._tries)
         if isinstance(error, LeaseLost):
@@ -282,6 +304,8 @@ class Worker:
             self._give_back()
             return 0.0
         self._abandon()
+        if pause > BRIEF:
+            self._give_back()
         message = redacted(str(error))
         if isinstance(error, PortalError) and self._used is not None:
             message = f"{message} {what_to_do(error, self._used.portal.account, self._used.portal_now())}".strip()
@@ -299,8 +323,8 @@ class Worker:
         """What the shift had under way is unclear: the next one finds out from HubSpot."""
         try:
             self._end_shift("failed")
-        except HubsyncError as error:
-            log.warning("shift.cut_short", reason=redacted(str(error)))
+        except Exception as error:  # noqa: BLE001  (whatever it is, the next shift begins with settling)
+            log.warning("shift.cut_short", reason=redacted(f"{type(error).__name__}: {error}"))
             self._give_back()
 
 

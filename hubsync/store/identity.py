@@ -26,6 +26,7 @@ def merge(tx: Connection, portal: int, old: str, survivor: str) -> None:
     _move_overrides(tx, portal, old, survivor)
     _move_hint(tx, portal, old, survivor)
     forget(tx, portal, [old])
+    _clear_hints(tx, portal, [old])
     c = contact_alias.c
     tx.execute(update(contact_alias).where(c.portal_id == portal, c.survivor == old).values(survivor=survivor))
     tx.execute(delete(contact_alias).where(c.portal_id == portal, c.contact_id == survivor))
@@ -51,11 +52,10 @@ def merged_into(tx: Connection, portal: int, survivor: str) -> tuple[str, ...]:
 
 
 def forget(tx: Connection, portal: int, contacts: Collection[str]) -> None:
-    """Deletes mirror rows, history and hints."""
+    """Deletes mirror rows and history. Hints stay: one may be newer than the look that found the contact gone."""
     history.clear(tx, portal, contacts)
     for chunk in chunked(contacts):
-        for table in (contact, work):
-            tx.execute(delete(table).where(table.c.portal_id == portal, table.c.contact_id.in_(chunk)))
+        tx.execute(delete(contact).where(contact.c.portal_id == portal, contact.c.contact_id.in_(chunk)))
 
 
 def erase(tx: Connection, portal: int, contacts: Collection[str], until: datetime) -> None:
@@ -65,6 +65,7 @@ def erase(tx: Connection, portal: int, contacts: Collection[str], until: datetim
         c = contact_alias.c
         everyone.update(tx.execute(select(c.contact_id).where(c.portal_id == portal, c.survivor.in_(chunk))).scalars())
     forget(tx, portal, everyone)
+    _clear_hints(tx, portal, everyone)
     for chunk in chunked(everyone):
         for table in (write, faded, override, plan_entry, contact_alias):
             tx.execute(delete(table).where(table.c.portal_id == portal, table.c.contact_id.in_(chunk)))
@@ -87,6 +88,12 @@ def _move_overrides(tx: Connection, portal: int, old: str, survivor: str) -> Non
     )
     statement = update(override).where(override.c.portal_id == portal, override.c.contact_id == old, ~clash)
     tx.execute(statement.values(contact_id=survivor))
+
+
+def _clear_hints(tx: Connection, portal: int, contacts: Collection[str]) -> None:
+    """Nobody looks at these any more."""
+    for chunk in chunked(contacts):
+        tx.execute(delete(work).where(work.c.portal_id == portal, work.c.contact_id.in_(chunk)))
 
 
 def _move_hint(tx: Connection, portal: int, old: str, survivor: str) -> None:

@@ -334,7 +334,8 @@ class Store:
             return identity.merged_into(tx, portal, contact)
 
     def forget(self, portal: int, contacts: Collection[str]) -> None:
-        """Deleted contacts: mirror, history and hints go; the ledger stays, since a restored contact may need it."""
+        """Deleted contacts: mirror and history go; the ledger stays, since a restored contact may need it, and so do
+        hints, which may be newer than the look that found the contact gone."""
         with self._db.write() as tx:
             identity.forget(tx, portal, contacts)
 

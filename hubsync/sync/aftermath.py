@@ -27,7 +27,8 @@ ROUNDS = 3
 """What is put back is looked at in its turn; somebody who is quicker three times in a row keeps what hubsync wrote."""
 RUNS_BACK = 50
 SYNC = "sync"
-LOOKED_AFTER = frozenset({SYNC, "backlog", "set-status", "undo"})
+SERVE = "serve"
+LOOKED_AFTER = frozenset({SYNC, SERVE, "backlog", "set-status", "undo"})
 """Kinds of runs that look after their writes, and after which a sync looks where they could not."""
 
 Advance = Callable[[int], None]
@@ -52,13 +53,16 @@ class Aftermath:
                 continue
             if run.state != "done":
                 rows += self.pen.store.writes_of_run(self.pen.portal.id, run.id)
-            elif run.kind == SYNC:
-                break
+            elif run.kind in {SYNC, SERVE}:
+                break  # it looked after its own writes, and at its beginning after all before it
         self._round(rows)
 
     def look(self, advance: Advance = lambda _n: None) -> None:
         """Look after this run's writes: ⌈contacts/50⌉ reads, and nothing more where nobody was quicker."""
-        rows: Sequence[Write] = self.pen.store.writes_of_run(self.pen.portal.id, self.pen.run)
+        self.after(self.pen.store.writes_of_run(self.pen.portal.id, self.pen.run), advance)
+
+    def after(self, rows: Sequence[Write], advance: Advance = lambda _n: None) -> None:
+        """Look after these rows of the run, and after those that are written because of it."""
         for _ in range(ROUNDS):
             rows = self._round(rows)
             advance(0)

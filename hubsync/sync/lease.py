@@ -48,10 +48,18 @@ def is_wanted(store: Store, portal: int) -> bool:
     return text != "" and abs(time.time() - float(text.partition(" ")[0])) < WANTED_FOR
 
 
+class LeaseTaken(StoreError):
+    """Another run is writing to the portal; `holder` names it."""
+
+    def __init__(self, portal: int, holder: str) -> None:
+        self.holder = holder
+        super().__init__(f"{holder} is writing to portal {portal}. Nothing was done; try again when it has ended.")
+
+
 class PortalLease:
     """The right to write to a portal, as a context manager. `transaction()` fences what is recorded meanwhile.
 
-    Entering raises StoreError, naming the holder, where another run keeps the lease for longer than `patience` seconds.
+    Entering raises LeaseTaken, naming the holder, where another run keeps the lease for longer than `patience` seconds.
     """
 
     def __init__(
@@ -83,10 +91,7 @@ class PortalLease:
                     self.store.release_lease(self.portal, other.epoch)
                     log.warning("lease.outlived", holder=other.holder, until=other.until.isoformat())
                     continue
-                who = other.holder if other else "another run"
-                raise StoreError(
-                    f"{who} is writing to portal {self.portal}. Nothing was done; try again when it has ended."
-                )
+                raise LeaseTaken(self.portal, other.holder if other else "another run")
             self.store.set_cursor(self.portal, WANTED, f"{time.time():.0f} {self.holder}")
             asked = True
             self._sleep(1.0)
@@ -110,5 +115,8 @@ class PortalLease:
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEWED_EVERY):
-            if not self.store.renew_lease(self.portal, self.epoch, HELD_FOR):
-                return  # the next transaction says so
+            try:
+                if not self.store.renew_lease(self.portal, self.epoch, HELD_FOR):
+                    return  # the next transaction says so
+            except StoreError as error:  # locked or full: there is time for another try, or two
+                log.warning("lease.not_renewed", holder=self.holder, reason=str(error))

@@ -86,15 +86,15 @@ def test_a_contact_cannot_be_merged_into_itself(store: Store) -> None:
         store.merge(PORTAL, "101", "101")
 
 
-def test_a_deleted_contact_leaves_only_its_ledger(store: Store) -> None:
+def test_a_deleted_contact_leaves_only_its_ledger_and_hints(store: Store) -> None:
     run = everything_about(store, "101")
     store.forget(PORTAL, ["101"])
     assert list(store.mirror(PORTAL)) == []
     assert store.status_changes(PORTAL, ["101"]) == {}
     assert store.stints(PORTAL, ["101"]) == {}
-    assert store.waiting(PORTAL) == 0
     assert len(store.writes_of_run(PORTAL, run)) == 1
     assert len(store.overrides(PORTAL)) == 1
+    assert store.waiting(PORTAL) == 1  # perhaps newer than the look that found it gone: somebody restored it
 
 
 def test_an_erased_contact_is_gone_everywhere_under_every_id_it_had(store: Store) -> None:
