@@ -32,7 +32,6 @@ from hubsync.settings import Settings
 from hubsync.store.database import open_store
 from hubsync.store.store import Store
 from hubsync.sync.reconcile import Session
-from hubsync.sync.recovery import known_app
 from hubsync.web.app import Parts, WebConfig, build_app
 from hubsync.web.server import WebServer
 
@@ -129,7 +128,7 @@ def _app(settings: Settings, service: Service, alerts: Alerts, host: str, port: 
             status=status,
             secrets=secrets,
             apps={settings.app_id: secrets} if settings.app_id else {},
-            app_id=lambda: known_app(store, portal) or settings.app_id,
+            app_id=lambda: service.app_id or settings.app_id,
         ),
     )
 
