@@ -40,6 +40,8 @@ EVENT: dict[str, Any] = {
     "changeFlag": "NEW",
     "appId": APP,
 }
+V1 = b'{"vid":4210,"canonical-vid":4211,"portal-id":62515,"is-contact":true,"properties":{}}'
+"""A workflow's contact in the old shape."""
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -199,6 +201,13 @@ def _answer(sent: list[Message]) -> Answer:
 def v2(method: str, target: str, body: bytes) -> Headers:
     digest = sha256(f"{SECRET}{method}{PUBLIC}{target}".encode() + body).hexdigest()
     return [(b"X-HubSpot-Signature", digest.encode()), (b"X-HubSpot-Signature-Version", b"v2")]
+
+
+def refused(web: Web, headers: Headers, body: bytes = b"[]", target: str = EVENTS, method: str = "POST") -> bool:
+    """Whether a request is turned away as not proven, with nothing done for it."""
+    answer = web.ask(method, target, body, headers)
+    assert web.intake.futures == []
+    return answer.status == 401 and answer.json == {"error": "The request isn't proven to be HubSpot's."}
 
 
 def events(*objects: int, **fields: Any) -> bytes:
