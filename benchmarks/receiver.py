@@ -1,0 +1,150 @@
+"""How many signed webhook requests a second the running service takes, and how long each waits, while it writes.
+
+So many connections send requests of 100 events each as fast as they are answered, for some seconds; the portal has
+contacts to be corrected meanwhile, so that workers write. At the end the service is killed (kill -9) and started
+again: every contact whose hint was acknowledged must be looked at. Prints one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.calls import PROMOTED, a_portal
+from benchmarks.service_process import Served, a_service, free_port
+from benchmarks.sessions import UNLIMITED
+from hubsync.sandbox import Sandbox
+
+PATH = "/webhooks/hubspot"
+EVENTS = 100
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contacts", type=int, default=5_000, help="of the portal, all to be corrected (5,000)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of sending (20)")
+    parser.add_argument("--connections", type=int, default=24, help="that send at once (24)")
+    parser.add_argument("--rate", type=float, default=1_100.0, help="requests a second at most; 0: as fast as it goes")
+    args = parser.parse_args()
+    print(json.dumps(receive(args.contacts, args.seconds, args.connections, args.rate)))
+
+
+def receive(contacts: int, seconds: float, connections: int, rate: float) -> dict[str, Any]:
+    """Send, kill, start again."""
+    portal = a_portal(contacts, PROMOTED)
+    ids = portal.contacts()
+    port = free_port()
+    with tempfile.TemporaryDirectory() as name, Sandbox(portal, latency=0.1, daily=UNLIMITED) as box:
+        folder = Path(name)
+        with a_service(box, folder, port=port) as served:
+            sender = Sender(served, box.client_secret, portal.portal_id, ids)
+            asyncio.run(sender.send(seconds, connections, rate))
+            written = int(served.metric("hubsync_writes_total"))
+            served.process.kill()
+            served.process.wait()
+        looked = portal.journal.request_count
+        with a_service(box, folder, port=port) as served:
+            _wait_until_idle(served)
+            depth = int(served.metric("hubsync_work_depth"))
+        looked = portal.journal.request_count - looked
+    waits = sorted(sender.waits)
+    return {
+        "requests": len(waits),
+        "events": len(waits) * EVENTS,
+        "requests_a_second": round(len(waits) / sender.took, 1),
+        "p50_ms": round(statistics.median(waits) * 1_000, 1),
+        "p99_ms": round(waits[int(len(waits) * 0.99)] * 1_000, 1),
+        "not_2xx": sender.refused,
+        "writes_meanwhile": written,
+        "left_after_kill": depth,
+        "calls_after_kill": looked,
+    }
+
+
+class Sender:
+    """Many keep-alive connections that send signed batches of events about contacts drawn at random."""
+
+    def __init__(self, served: Served, secret: str, portal: int, contacts: list[str]) -> None:
+        self.host, port = served.url.removeprefix("http://").split(":")
+        self.port = int(port)
+        self.secret = secret
+        self.waits: list[float] = []
+        self.refused = 0
+        self.took = 0.0
+        draw = random.Random(1)
+        self.bodies = [_body(portal, draw.choices(contacts, k=EVENTS)) for _ in range(200)]
+
+    async def send(self, seconds: float, connections: int, rate: float) -> None:
+        """Send for so long."""
+        began = time.perf_counter()
+        pace = connections / rate if rate else 0.0
+        await asyncio.gather(*(self._send(began + seconds, number, pace) for number in range(connections)))
+        self.took = time.perf_counter() - began
+
+    async def _send(self, until: float, number: int, pace: float) -> None:
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        turn = time.perf_counter()
+        while (now := time.perf_counter()) < until:
+            if pace and turn > now:
+                await asyncio.sleep(turn - now)
+            turn = max(turn + pace, now - 0.05)
+            request = self._request(self.bodies[number % len(self.bodies)])
+            number += 7
+            sent = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            self.waits.append(time.perf_counter() - sent)
+            self.refused += not head.startswith(b"HTTP/1.1 2")
+        writer.close()
+
+    def _request(self, body: bytes) -> bytes:
+        stamp = str(int(time.time() * 1_000))
+        source = f"POSThttp://{self.host}:{self.port}{PATH}".encode() + body + stamp.encode()
+        mark = base64.b64encode(hmac.new(self.secret.encode(), source, hashlib.sha256).digest()).decode()
+        return (
+            f"POST {PATH} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nX-HubSpot-Signature-v3: {mark}\r\n"
+            f"X-HubSpot-Request-Timestamp: {stamp}\r\n\r\n"
+        ).encode() + body
+
+
+def _body(portal: int, contacts: list[str]) -> bytes:
+    event = {
+        "eventId": 1,
+        "subscriptionId": 12345,
+        "portalId": portal,
+        "appId": 54321,
+        "occurredAt": 1_788_597_072_520,
+        "subscriptionType": "contact.propertyChange",
+        "attemptNumber": 0,
+        "propertyName": "lifecyclestage",
+        "propertyValue": "salesqualifiedlead",
+        "changeSource": "CRM_UI",
+        "sourceId": "userId:98499705",
+    }
+    return json.dumps([{**event, "objectId": int(id_)} for id_ in contacts]).encode()
+
+
+def _wait_until_idle(served: Served, within: float = 120.0) -> None:
+    end = time.monotonic() + within
+    quiet = 0
+    while quiet < 5 and time.monotonic() < end:
+        time.sleep(1.0)
+        quiet = quiet + 1 if served.metric("hubsync_work_depth") == 0 else 0
+
+
+if __name__ == "__main__":
+    main()
