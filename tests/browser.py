@@ -17,6 +17,7 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
     "--disable-gpu",
 ]
+ABORTED = "net::ERR_ABORTED"
 
 
 def path_of_browser(playwright: Playwright) -> str | None:
@@ -47,9 +48,15 @@ def a_browser() -> Iterator[Browser | None]:
 
 
 def faults_of(page: Any) -> list[str]:
-    """Collects what the page complains of from now on: errors, and whatever its security policy forbids."""
+    """Collects what the page complains of from now on: errors, and whatever its security policy forbids.
+
+    What is cut short because one goes on to another page is no fault.
+    """
     faults: list[str] = []
     page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("requestfailed", lambda request: faults.append(f"{request.url}: {request.failure}"))
+    page.on(
+        "requestfailed",
+        lambda request: None if ABORTED in request.failure else faults.append(f"{request.url}: {request.failure}"),
+    )
     return faults
