@@ -21,6 +21,10 @@ SECRET_WORDS = frozenset(
 )
 """A value whose key holds one of these words is left out, numbers and truth values excepted: they are counts."""
 
+QUIET = {"alembic": logging.WARNING, "urllib3": logging.WARNING, "uvicorn": logging.ERROR}
+"""Libraries, and from which level on they are heard unless somebody is debugging. hubsync logs what matters of a
+request or a migration itself; uvicorn would warn of whatever a scanner sends it."""
+
 _WORD = re.compile(r"[a-z]+")
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bpat-[a-z0-9]{2,8}-[\w-]+", re.IGNORECASE), "[token]"),
@@ -75,9 +79,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # One line per HTTP request is what hubsync logs itself; the library's own is noise unless someone is debugging it.
-    logging.getLogger("alembic").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
-    logging.getLogger("urllib3").setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    for library, quiet in QUIET.items():
+        logging.getLogger(library).setLevel(logging.DEBUG if level == "debug" else quiet)
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

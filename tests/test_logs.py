@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from hubsync.logs import configure_logging, redact, redacted
+from hubsync.logs import QUIET, configure_logging, redact, redacted
 
 TOKEN = "pat-na1-11111111-2222-3333-4444-555555555555"
 
@@ -23,6 +23,8 @@ def logging_as_before() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for library in QUIET:
+        logging.getLogger(library).setLevel(logging.NOTSET)
     structlog.reset_defaults()
 
 
@@ -50,9 +52,22 @@ def test_events_below_the_level_are_left_out() -> None:
 def test_what_libraries_log_comes_out_the_same_way() -> None:
     stream = io.StringIO()
     configure_logging("info", "json", stream=stream)
-    logging.getLogger("alembic").info("Running upgrade for %s", "ada@example.com")
+    logging.getLogger("some.library").info("Running upgrade for %s", "ada@example.com")
     (line,) = lines(stream)
     assert (line["event"], line["level"]) == ("Running upgrade for [email]", "info")
+
+
+@pytest.mark.parametrize("logger", ["alembic.runtime.plugins", "urllib3.connectionpool", "uvicorn.error"])
+@pytest.mark.parametrize(("level", "heard"), [("info", 1), ("debug", 3)])
+def test_libraries_that_talk_a_lot_are_heard_when_something_is_wrong_or_somebody_is_debugging(
+    logger: str, level: str, heard: int
+) -> None:
+    stream = io.StringIO()
+    configure_logging(level, "json", stream=stream)
+    for number in (logging.DEBUG, logging.INFO, logging.ERROR):
+        logging.getLogger(logger).log(number, "something")
+    assert len(lines(stream)) == heard
+    assert lines(stream)[-1]["event"] == "something"
 
 
 def test_the_console_form_can_be_asked_for_anywhere() -> None:

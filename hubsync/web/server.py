@@ -105,7 +105,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         interface="asgi3",
         log_config=None,
-        log_level="error",
+        log_level=None,  # what is heard of uvicorn, and in which form, is the settings' business (logs.py)
         access_log=False,
         server_header=False,
         proxy_headers=False,
