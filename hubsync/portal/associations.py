@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hubsync.errors import PortalPermanentError
 from hubsync.portal import decoding
-from hubsync.portal.answers import Answer, Json, quoted
+from hubsync.portal.answers import Answer, Json
 from hubsync.portal.asking import Asker, chunks
 
 BATCH = 1000
@@ -71,11 +70,7 @@ def _decode(answer: Answer) -> _Page:
         after = decoding.next_after(item)
         if after is not None:
             page.more.append({"id": id_, "after": after})
-    for error in decoding.errors(answer):
-        if error.get("category") != "OBJECT_NOT_FOUND":
-            raise PortalPermanentError(
-                f"HubSpot could not read associations: {quoted(error.get('message'))}", status=207
-            )
+    decoding.nothing_unread(answer, "associations")
     return page
 
 

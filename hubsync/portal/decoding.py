@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from hubsync.errors import PortalPermanentError, PortalTemporaryError
 from hubsync.policy.contact import Contact, Deal, Engagement, StageVisit
-from hubsync.portal.answers import Answer, Json, no_answer
+from hubsync.portal.answers import Answer, Json, no_answer, quoted
 from hubsync.portal.values import Account, Option, Owner, Pipeline, PipelineStage, PropertyDefinition, Task, Team
+
+_REFUSED = frozenset({"VALIDATION_ERROR", "MISSING_SCOPES"})
+"""Categories of a 207's errors for which another try changes nothing."""
 
 
 def body(answer: Answer) -> Json:
@@ -36,6 +40,19 @@ def errors(answer: Answer) -> list[Json]:
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
         no_answer("its errors are not a list")
     return found
+
+
+def nothing_unread(answer: Answer, what: str) -> None:
+    """Raise where a 207 says more than that something isn't there: what it leaves out may be there all the same.
+
+    PortalPermanentError for a question HubSpot won't answer, PortalTemporaryError for anything else.
+    """
+    for error in errors(answer):
+        category = error.get("category")
+        if category == "OBJECT_NOT_FOUND":
+            continue
+        kind = PortalPermanentError if category in _REFUSED else PortalTemporaryError
+        raise kind(f"HubSpot could not read {what}: {quoted(error.get('message'))}", status=207)
 
 
 def context(error: Json, name: str) -> tuple[str, ...]:

@@ -168,6 +168,7 @@ def read_each(asker: Asker, wanted: Sequence[Wanted[T]]) -> dict[str, dict[str, 
         one, batch = question
 
         def decode_all(answer: Answer) -> dict[str, T]:
+            decoding.nothing_unread(answer, one.kind)
             return {decoding.identifier(item.get("id")): one.decode(item) for item in decoding.results(answer)}
 
         request: Json = {"properties": list(one.properties), "inputs": [{"id": id_} for id_ in batch]}

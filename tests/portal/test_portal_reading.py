@@ -77,6 +77,44 @@ def test_associations_that_could_not_be_read_are_not_taken_for_none(
         gateway.deals_of(["1"])
 
 
+PART = {"status": "error", "category": "INTERNAL_ERROR", "message": "There was an internal error", "context": {}}
+
+
+def test_associations_of_which_hubspot_read_only_a_part_are_asked_for_again(
+    wire: responses.RequestsMock, gateway: Gateway
+) -> None:
+    wire.post(LINKS, status=207, json={"results": [links("1")], "numErrors": 1, "errors": [PART]})
+    wire.post(LINKS, json={"results": [links("1"), links("2", 70)]})
+    wire.post(f"{URL}/crm/v3/objects/deals/batch/read", json={"results": [a_deal("70")]})
+    assert [deal.id for deal in gateway.deals_of(["1", "2"])["2"]] == ["70"]
+
+
+def test_a_deal_that_hubspot_failed_to_read_is_not_taken_for_deleted(
+    wire: responses.RequestsMock, gateway: Gateway
+) -> None:
+    wire.post(LINKS, json={"results": [links("1", 70, 71)]})
+    deals = f"{URL}/crm/v3/objects/deals/batch/read"
+    wire.post(deals, status=207, json={"results": [a_deal("70")], "numErrors": 1, "errors": [PART]})
+    wire.post(deals, json={"results": [a_deal("70"), a_deal("71")]})
+    assert [deal.id for deal in gateway.deals_of(["1"])["1"]] == ["70", "71"]
+
+
+def test_a_task_that_hubspot_fails_to_read_however_often_is_not_taken_for_deleted(
+    wire: responses.RequestsMock, gateway: Gateway
+) -> None:
+    wire.post(f"{URL}/crm/v3/objects/tasks/batch/read", status=207, json={"results": [], "errors": [PART]})
+    with pytest.raises(PortalTemporaryError, match="could not read tasks: There was an internal error"):
+        gateway.read_tasks(["7"])
+
+
+def test_a_deal_that_is_gone_is_left_out(wire: responses.RequestsMock, gateway: Gateway) -> None:
+    wire.post(LINKS, json={"results": [links("1", 70, 71)]})
+    gone = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "deleted", "context": {"ids": ["71"]}}
+    answer = {"results": [a_deal("70")], "numErrors": 1, "errors": [gone]}
+    wire.post(f"{URL}/crm/v3/objects/deals/batch/read", status=207, json=answer)
+    assert [deal.id for deal in gateway.deals_of(["1"])["1"]] == ["70"]
+
+
 @pytest.mark.parametrize(
     "item",
     [{"from": {}, "to": []}, {"from": {"id": "1"}}, {"from": {"id": "1"}, "to": [{}]}, {"to": []}, []],
