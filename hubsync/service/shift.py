@@ -35,6 +35,7 @@ from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Tally, plan_of
 from hubsync.sync.reconcile import Session, as_known, first_write, looker_of
 from hubsync.sync.recovery import recover
+from hubsync.sync.retrying import is_unanswered
 from hubsync.sync.scope import horizon_for
 from hubsync.sync.writing import Writer
 
@@ -50,6 +51,8 @@ PATIENCE = timedelta(seconds=10)
 """So long the look after the write waits for a read that has room for it."""
 READ_AT_ONCE = 50
 """Contacts in one read with history."""
+UNANSWERED = timedelta(minutes=2)
+"""So long after HubSpot gave no answer to a write that did not land, it is tried again."""
 STALE = timedelta(seconds=2)
 """What was read longer ago is read once more before it is written to."""
 
@@ -269,6 +272,7 @@ class Shift:
         firings = {(row.rule, row.contact, row.cause_key) for row in landed if row.kind == "set"}
         self.buckets.wrote(Counter(rule for rule, _, _ in firings), now)
         self._uncertain |= any(row.state in OPEN_STATES for row in fresh)
+        self._hint({row.contact for row in fresh if is_unanswered(row)}, "unanswered", UNANSWERED)
 
     def _look_after(self, ids: Sequence[str], contacts: Sequence[Contact], tally: Tally) -> frozenset[str]:
         """The look after the write, for those contacts just read that wait for one; who was mended."""

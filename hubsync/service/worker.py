@@ -234,9 +234,10 @@ class Worker:
     def _open_shift(self) -> Shift | None:
         """The shift to work in; None while another writes to the portal."""
         session = self.session()
-        if self._is_wanted():
+        if self.writes and is_wanted(self.store, self.portal):
             self._give_way()
-        elif self._shift is not None and (self._shift.is_over or session is not self._used):
+            return None
+        if self._shift is not None and (self._shift.is_over or session is not self._used):
             self._end_shift()
         if self._shift is not None:
             return self._shift
@@ -261,19 +262,14 @@ class Worker:
         if shift is not None:
             shift.close(state)
 
-    def _is_wanted(self) -> bool:
-        """Whether another command waits to write."""
-        return self._held is not None and is_wanted(self.store, self.portal)
-
     def _give_way(self) -> None:
-        """Let another command write; the service goes on after it."""
+        """Let another command, which waits for it, write; the service goes on after it, or once it waits no more."""
+        if self._held is None:
+            return
         try:
             self._end_shift()
         finally:
             self._give_back()
-        for _ in range(10):
-            if self.store.lease_holder(self.portal) is not None or not self.sleep(0.5):
-                break
 
     def _hold_portal(self) -> None:
         lease = PortalLease(self.store, self.portal, "hubsync serve", patience=0.0)

@@ -35,6 +35,11 @@ def is_refusal(row: Write) -> bool:
     return row.state == "refused" or (row.state == "not_applied" and bool(row.answer) and not row.note)
 
 
+def is_unanswered(row: Write) -> bool:
+    """Whether it did not land and HubSpot never said why: history had to tell (`note`)."""
+    return row.state == "not_applied" and bool(row.note)
+
+
 def keys_of(decision: Decision) -> frozenset[str]:
     """The ledger keys of all that a decision would write."""
     return frozenset(

@@ -103,7 +103,7 @@ class Station:
     def rest(self) -> None:
         """Work, and work again once the looks after the writes are due."""
         self.work()
-        self.desk.later(seconds=25)
+        self.desk.later(seconds=40)
         self.work()
 
     def due(self) -> tuple[WorkItem, ...]:
