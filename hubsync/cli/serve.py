@@ -13,7 +13,7 @@ from secrets import token_hex
 from typing import Annotated
 
 import typer
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from hubsync.cli.alerting import audience_of
 from hubsync.cli.build import local_now, session_of
@@ -99,7 +99,7 @@ def _memory(store: Store, portal: int) -> Memory:
     return Memory(lambda: store.cursor(portal, TOLD), lambda text: store.set_cursor(portal, TOLD, text))
 
 
-def _app(settings: Settings, service: Service, alerts: Alerts, host: str, port: int) -> FastAPI:
+def _app(settings: Settings, service: Service, alerts: Alerts, host: str, port: int) -> ASGIApp:
     """The HTTP side. Without a public address webhooks are expected at the one it listens on, as on one machine."""
     store, portal = service.store, service.portal
     secrets = settings.client_secrets

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -29,8 +30,7 @@ AT_ONCE = 1_000
 STOPPING = "The service is stopping."
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """Look at `item`: a contact's id, or `deals:77` for an object whose contacts are meant. `why` is for people."""
 
     item: str
@@ -145,9 +145,10 @@ class Intake:
         """
         fresh: dict[tuple[timedelta, str], list[str]] = {}
         with self._changed:
-            for hint in (h for waiting in group for h in waiting.hints):
-                known, due = self._dirty.get(hint.item), now + hint.delay
-                if known is None or known > due:
-                    self._dirty[hint.item] = due
-                    fresh.setdefault((hint.delay, hint.why), []).append(hint.item)
+            for waiting in group:
+                for item, why, delay in waiting.hints:
+                    known, due = self._dirty.get(item), now + delay if delay else now
+                    if known is None or known > due:
+                        self._dirty[item] = due
+                        fresh.setdefault((delay, why), []).append(item)
         return fresh

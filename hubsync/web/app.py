@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from hubsync import __version__
 from hubsync.portal.signature import VERSIONS
@@ -26,7 +27,8 @@ from hubsync.service.status import Status
 from hubsync.web.bodies import Bodies
 from hubsync.web.clientsecrets import ClientSecrets
 from hubsync.web.events import Expected, Parsed, parse_events
-from hubsync.web.headers import SECURITY, BelowPrefix, SecurityHeaders
+from hubsync.web.front import Front
+from hubsync.web.headers import BelowPrefix, SecurityHeaders
 from hubsync.web.interface import EVENTS, EVENTS_OF_APP, WORKFLOW, with_webhooks
 from hubsync.web.pages import Pages, Shown
 from hubsync.web.probes import probes
@@ -87,7 +89,7 @@ class Parts:
     clock: Callable[[], float] = time.monotonic
 
 
-def build_app(config: WebConfig, parts: Parts) -> FastAPI:
+def build_app(config: WebConfig, parts: Parts) -> ASGIApp:
     """The ASGI application of one service. ValueError for a signature version that there isn't."""
     if not config.accept <= VERSIONS or not config.accept:
         raise ValueError(f"signature versions are {', '.join(sorted(VERSIONS))}")
@@ -95,13 +97,13 @@ def build_app(config: WebConfig, parts: Parts) -> FastAPI:
         title="hubsync", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     reception = _reception(config, parts)
-    app.router.routes.extend(_webhooks(config, parts, reception))
+    webhooks = _webhooks(config, parts, reception)
+    app.router.routes.extend(webhooks)
     app.include_router(probes(parts.health, parts.metrics.registry))
     app.include_router(_pages(config, parts, reception, app).router())
-    app.add_middleware(BelowPrefix, prefix=urlsplit(config.public_url or "").path.rstrip("/"))
-    app.add_middleware(SecurityHeaders)
     app.add_exception_handler(Exception, _failed)
-    return app
+    front = Front(app, {("POST", r.path): r.app for r in webhooks if "{" not in r.path})
+    return BelowPrefix(SecurityHeaders(front), urlsplit(config.public_url or "").path.rstrip("/"))
 
 
 def _reception(config: WebConfig, parts: Parts) -> Reception:
@@ -166,6 +168,4 @@ def _pages(config: WebConfig, parts: Parts, reception: Reception, app: FastAPI) 
 
 async def _failed(_request: Request, _error: Exception) -> JSONResponse:
     """A fault of ours: the server logs it, the sender only hears that there was one."""
-    return JSONResponse(
-        {"error": "hubsync failed at this; its log says why."}, 500, {**SECURITY, "Cache-Control": "no-store"}
-    )
+    return JSONResponse({"error": "hubsync failed at this; its log says why."}, 500)

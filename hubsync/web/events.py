@@ -38,6 +38,9 @@ ECHO = timedelta(seconds=15)
 OWN_WRITE = "webhook: own write"
 AT_ONCE = timedelta(0)
 
+UNLIKE_OTHERS = frozenset({"merge", "associationChange", "privacyDeletion"})
+"""Actions that name other records than `objectId`, or ask for more than a look."""
+
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 
 
@@ -82,6 +85,14 @@ class _Notes:
         return Parsed(wanted, tuple(self.erased), tuple(sorted(self.ignored.items())), self.used)
 
 
+class _Usual(NamedTuple):
+    """What a kind of event asks for: what stands before the record's id, why to look, and when."""
+
+    prefix: str
+    why: str
+    delay: timedelta
+
+
 class _Unusable(Exception):
     """Why an event can't be used; never leaves this module."""
 
@@ -115,13 +126,51 @@ def parse_events(body: bytes, expected: Expected) -> Parsed:
     if not isinstance(document, list):
         return Parsed(ignored=(("not a list of events", 1),))
     notes = _Notes()
-    for event in document:
+    for event in _unusual(document, expected, notes):
         try:
             _read(event, expected, notes)
             notes.used += 1
         except _Unusable as reason:
             notes.ignored[str(reason)] += 1
     return notes.parsed()
+
+
+def _unusual(document: list[Any], expected: Expected, notes: _Notes) -> Iterator[object]:
+    """The events that are to be read one by one, after those were noted that are like most: something happened to a
+    record with a plain id. A body holds few kinds of these; each kind is worked out once.
+    """
+    known: dict[tuple[object, ...], _Usual | None] = {}
+    hints = notes.hints
+    for event in document:
+        try:
+            ours = event.get("changeSource") == "INTEGRATION" and event.get("sourceId")
+            kind = event["subscriptionType"], event.get("objectTypeId"), event["portalId"], ours
+            usual = known[kind] if kind in known else known.setdefault(kind, _usual(event, expected))
+            number = event["objectId"]
+        except (AttributeError, KeyError, TypeError):
+            yield event
+            continue
+        if usual is None or type(number) is not int or not 0 < number < 10**20:
+            yield event
+            continue
+        item = f"{usual.prefix}{number}"
+        before = hints.get(item)
+        if before is None or before.delay > usual.delay:
+            hints[item] = Hint(item, usual.why, usual.delay)
+        notes.used += 1
+
+
+def _usual(event: Mapping[str, Any], expected: Expected) -> _Usual | None:
+    """What an event of this kind asks for, where it is of the portal and about one record; None: to be read itself."""
+    said = _type_of(event)
+    if event["portalId"] != expected.portal or said is None:
+        return None
+    subject = _subject(said, text_of(event.get("objectTypeId")) or "")
+    if subject.kind is None or subject.action in UNLIKE_OTHERS:
+        return None
+    prefix = "" if subject.kind == "contacts" else f"{subject.kind}:"
+    echo = expected.app is not None and _is_echo(event, expected.app)
+    return _Usual(prefix, OWN_WRITE, ECHO) if echo else _Usual(prefix, subject.why, AT_ONCE)
 
 
 def _decoded(body: bytes) -> Any:

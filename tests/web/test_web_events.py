@@ -273,3 +273,17 @@ def test_every_event_is_either_used_or_counted_whatever_it_holds(events: list[An
 @given(st.binary(max_size=300))
 def test_no_body_makes_it_fail(body: bytes) -> None:
     parse_events(body, EXPECTED)
+
+
+@given(st.lists(st.fixed_dictionaries({"event": odd_events, "copies": st.integers(1, 3)}), max_size=6))
+def test_events_read_together_ask_for_what_each_asks_for_alone(groups: list[dict[str, Any]]) -> None:
+    events = [group["event"] for group in groups for _ in range(group["copies"])]
+    alone = [parse_events(json.dumps([event]).encode(), EXPECTED) for event in events]
+    together = parse_events(json.dumps(events).encode(), EXPECTED)
+    erased = {id_ for one in alone for id_ in one.erased}
+    soonest: dict[str, timedelta] = {}
+    for hint in (hint for one in alone for hint in one.hints):
+        soonest[hint.item] = min(hint.delay, soonest.get(hint.item, hint.delay))
+    assert {h.item: h.delay for h in together.hints} == {i: d for i, d in soonest.items() if i not in erased}
+    assert set(together.erased) == erased
+    assert together.used == sum(one.used for one in alone)
