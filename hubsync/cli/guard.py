@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from hubsync.cli import guard_service
-from hubsync.cli.build import database_of, local_now
+from hubsync.cli.build import database_of
 from hubsync.cli.context import invocation
 from hubsync.cli.guard_service import PARKED, Standing
 from hubsync.cli.options import FormatOption, OutOption
@@ -74,7 +74,7 @@ def guard(
     with database_of(context) as store:
         portal = _portal(store, invocation(context).portal)
         if action == RETRY or what == PARKED:
-            _say(guard_service.retry(store, portal, what if action == RETRY else None, local_now()))
+            _say(guard_service.retry(store, portal, what if action == RETRY else None))
         elif what is not None:
             _say(_release(store, portal, what))
         emit(_report(store, portal), form=form, out=out)
@@ -98,7 +98,7 @@ def _portal(store: Store, wanted: int | None) -> int:
 
 def _release(store: Store, portal: int, what: str) -> str:
     """Release everything that is held under a name: the service's rule, a burst, a rule's tasks; what it says."""
-    freed = guard_service.release(store, portal, what, local_now())
+    freed = guard_service.release(store, portal, what)
     tasks = release(store, portal, what)
     said = [freed] if freed is not None else []
     if tasks is not None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hubsync.cli.build import local_now
 from hubsync.cli.output import Column, Table
 from hubsync.errors import SettingsError
 from hubsync.service.buckets import ALL, EVERYTHING, HeldRule, parked_for, read_held, release_held
+from hubsync.service.poller import CONTACTS, POLLED
 from hubsync.service.worker import UNREADABLE
 from hubsync.store.store import Store
 from hubsync.sync.plan import instant
@@ -84,18 +86,18 @@ def read(store: Store, portal: int) -> Standing:
     )
 
 
-def release(store: Store, portal: int, rule: str, now: datetime) -> str | None:
+def release(store: Store, portal: int, rule: str) -> str | None:
     """Let a rule go on (`all`: all of them, after the limit of a day); what to say, None where it isn't held."""
-    freed = release_held(store, portal, rule, now)
+    freed = release_held(store, portal, rule, _portal_time(store, portal))
     if freed is None:
         return None
     what = "all rules together" if rule == ALL else rule
     return f"Released: {what}. The service decides anew on {_contacts(freed)} that waited."
 
 
-def retry(store: Store, portal: int, contact: str | None, now: datetime) -> str:
+def retry(store: Store, portal: int, contact: str | None) -> str:
     """Have one parked contact looked at again, or all of them; what to say. Raises SettingsError where none is."""
-    freed = store.parking.unpark(portal, now, why=UNREADABLE, contact=contact)
+    freed = store.parking.unpark(portal, _portal_time(store, portal), why=UNREADABLE, contact=contact)
     if contact is not None and not freed:
         raise SettingsError(f'"{contact}" is not parked; hubsync guard lists what is.')
     return f"The service looks again at {_contacts(freed)}." if freed else "No contact is parked."
@@ -138,6 +140,15 @@ def document(standing: Standing) -> dict[str, Any]:
         "parked": [{"contact": i.contact, "reason": i.reason, "attempts": i.attempts} for i in standing.parked],
         "parked_in_all": standing.parked_in_all,
     }
+
+
+def _portal_time(store: Store, portal: int) -> datetime:
+    """A moment of the portal's time that has passed, so that what is due then is due at once: when it was last polled.
+
+    The local clock may be ahead of the portal's, which nobody asks here.
+    """
+    polled, now = store.cursor(portal, POLLED + CONTACTS), local_now()
+    return min(datetime.fromisoformat(polled), now) if polled else now
 
 
 def _contacts(count: int) -> str:

@@ -96,6 +96,13 @@ def test_parked_contacts_are_tried_again(held: Desk, arguments: tuple[str, ...],
     assert sorted(due(held)) == looked_at
 
 
+def test_a_local_clock_that_is_ahead_of_the_portals_makes_nobody_wait(held: Desk) -> None:
+    held.store.set_cursor(held.portal.portal_id, "serve.polled.contacts", NOW.isoformat())
+    assert run(["guard", "release", RULE]) == 0
+    assert run(["guard", "retry", "104"]) == 0
+    assert [item.contact for item in held.store.take_work(held.portal.portal_id, NOW, 10)] == ["101", "102", "104"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -13,7 +13,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 class Webhook(ThreadingHTTPServer):
