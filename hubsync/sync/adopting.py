@@ -162,6 +162,23 @@ def _thousands(ids: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
+def _created_for(task: CreateTask, ref: str, adopted: Iterable[Write]) -> Write | None:
+    """The adopted task that stands for one a decision asks for: the same, or its rule's, created since its cause.
+
+    What hubsync had set itself counted from its own cause; now that entry's moment is what the portal knows of it, so
+    that the reference of a task that came along differs. A rule writes one task for one cause (T11).
+    """
+    return next(
+        (
+            row
+            for row in adopted
+            if row.ref == ref
+            or ((row.rule, row.target) == (task.rule, task.template) and row.cause_at and row.cause_at >= task.cause.at)
+        ),
+        None,
+    )
+
+
 class Adopted:
     """Recognises, among the tasks that a decision asks for, those that an earlier database had created."""
 
@@ -180,14 +197,14 @@ class Adopted:
         return [self._without_known(look, ledger.get(look.contact.id, ())) for look in looks]
 
     def _without_known(self, look: Look, rows: Sequence[Write]) -> Look:
-        known = {row.ref: row for row in rows if row.cause_kind == "adopted"}
+        known = [row for row in rows if row.cause_kind == "adopted"]
         if not known:
             return look
         decision, contact = look.decision, look.contact.id
         found = {
-            task: known[ref]
+            task: row
             for task in (*decision.tasks, *decision.held)
-            if (ref := reference(self.portal.id, contact, task)) in known
+            if (row := _created_for(task, reference(self.portal.id, contact, task), known)) is not None
         }
         for task, row in found.items():
             self._hand_over(contact, task, row)

@@ -99,6 +99,26 @@ def test_adopting_takes_over_the_tasks_so_that_none_is_created_twice(desk: Desk,
     assert len(desk.tasks(contact)) == 1
 
 
+@pytest.mark.parametrize("completed", [False, True])
+def test_an_adopted_task_for_a_status_that_hubsync_set_is_not_created_anew(
+    desk: Desk, lost: Store, completed: bool
+) -> None:
+    contact = desk.lead(stage="marketingqualifiedlead", at=ago(hours=1))
+    desk.sync()
+    [task] = desk.tasks(contact)
+    if completed:
+        acts.complete_task(desk.portal, task.id, desk.rep)
+    desk.later(minutes=10)
+    assert acted(sync(desk, lost, adopt=True)) == []
+    assert [t.id for t in desk.tasks(contact)] == [task.id]
+    desk.later(days=1)
+    assert acted(sync(desk, lost)) == []
+    desk.sets(contact, STATUS, "CONNECTED")
+    desk.sets(contact, STATUS, "NEW")
+    desk.later(days=1)
+    assert acted(sync(desk, lost))[-1] == "applied"  # the same status again is another cause
+
+
 def test_an_adopted_task_whose_reason_is_gone_is_taken_back(desk: Desk, lost: Store) -> None:
     contact = with_task(desk)
     sync(desk, lost, adopt=True)
