@@ -97,3 +97,24 @@ def demanded() -> Callable[[str], NoReturn]:
         pytest.skip(f"{what} is missing")
 
     return give_up
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server."""
+    from tests.databases import a_server
+
+    with a_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database that holds nothing yet, on each kind of database in turn."""
+    if request.param == "sqlite":
+        yield "sqlite:///hubsync.db"
+        return
+    from tests.databases import schema_of_its_own
+
+    with schema_of_its_own(request.getfixturevalue("postgres")) as url:
+        yield url

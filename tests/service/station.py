@@ -55,8 +55,15 @@ class Station:
         self.intake = Intake(self.store, self.portal, desk.clock.now, self._woken)
         self.worker = self.new_worker(writes=writes, contacts=contacts)
 
+    def killed(self) -> None:
+        """The worker is gone without an end, so long ago that its lease has run out; there is a new one."""
+        holder = self.store.lease_holder(self.portal)
+        if holder is not None:
+            self.store.release_lease(self.portal, holder.epoch)
+        self.new_worker()
+
     def new_worker(self, *, writes: bool = True, contacts: int = 100_000) -> Worker:
-        """A worker as a start of the service makes one; the one before is as if it had been killed."""
+        """A worker as a start of the service makes one."""
         self.worker = Worker(
             lambda: self.session,
             self.store,

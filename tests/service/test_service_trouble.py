@@ -319,16 +319,12 @@ def test_the_writes_of_a_shift_that_ended_early_are_looked_after_by_the_next(
     station.hint(contact)
     station.work()
     assert desk.status(contact) == "IN_PROGRESS"
-    old = station.worker
-    if killed:
-        desk.store.release_lease(station.portal, 1)  # as if its time had run out
-    else:
-        old.close()
-    station.new_worker()
+    if not killed:
+        station.worker.close()
+    station.killed()
     desk.later(minutes=1)
     station.work()
     assert desk.status(contact) == "NURTURE"
-    old.close()
 
 
 def test_where_hubspot_is_away_when_a_shift_ends_the_next_one_looks_after_it(desk: Desk, station: Station) -> None:
