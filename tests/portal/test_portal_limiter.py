@@ -105,6 +105,20 @@ def test_at_full_speed_nearly_all_of_the_allowance_is_used_and_nothing_refused(
     assert good >= share * allowed * 12
 
 
+def test_what_is_taken_of_the_allowance_counts_us_and_others_and_passes() -> None:
+    time = FakeTime()
+    limiter = Limiter(time.clock, time.sleep)
+    assert limiter.used == 0
+    for _ in range(10):
+        limiter.answered(limiter.acquire(Lane.INTERACTIVE), {"X-HubSpot-RateLimit-Max": "100"})
+    assert limiter.used == pytest.approx(0.1)
+    ticket = limiter.acquire(Lane.INTERACTIVE)
+    limiter.answered(ticket, {"X-HubSpot-RateLimit-Max": "100", "X-HubSpot-RateLimit-Remaining": "49"})
+    assert limiter.used == pytest.approx(0.5, abs=0.02)
+    time.sleep(60)
+    assert limiter.used == 0
+
+
 def test_before_the_portals_own_allowance_is_known_the_smallest_is_assumed() -> None:
     good, refused = simulate(FakePortal(250), lambda: 0.1, seconds=60, in_flight=8, known=False)
     assert refused == 0
