@@ -49,9 +49,14 @@ class Played:
 class Arena:
     """`play` the script of a seed; afterwards `portal`, `ledger()` and `audit()` tell what came of it."""
 
-    def __init__(self, script: Script, runner: Runner, folder: Path) -> None:
+    def __init__(
+        self, script: Script, runner: Runner, folder: Path, *, rules: Path | None = None, frozen: bool = True
+    ) -> None:
         self.script, self.runner, self.folder = script, runner, folder
-        self.clock = SandboxClock(NOW, frozen=True)
+        self.settings = {"HUBSYNC_EFFECTIVE_SINCE": "2020-01-01"} | ({"HUBSYNC_RULES": str(rules)} if rules else {})
+        self.clock = SandboxClock(NOW, frozen=frozen)
+        self.haste = 1
+        """How many of the portal's seconds pass in a real one while hubsync is at work (at most)."""
         self.portal = Portal(clock=self.clock, seed=script.seed)
         define_statuses(self.portal)
         define_own_properties(self.portal)
@@ -88,17 +93,13 @@ class Arena:
 
     def hubsync(self, *arguments: str, skew: timedelta = timedelta(0)) -> int:
         """Start hubsync on this portal; its process id."""
-        settings = {
-            "HUBSYNC_API_URL": self.box.url,
-            "HUBSYNC_ACCESS_TOKEN": self.box.token,
-            "HUBSYNC_EFFECTIVE_SINCE": "2020-01-01",
-        }
+        settings = {**self.settings, "HUBSYNC_API_URL": self.box.url, "HUBSYNC_ACCESS_TOKEN": self.box.token}
         now = self.clock.now() + skew
         return self.runner.start(Job(arguments, settings, str(self.folder), now.isoformat()))
 
     def ledger(self) -> list[Write]:
         """Every row of the ledger, oldest first."""
-        contacts = list(self.portal.tables["contacts"].records)
+        contacts = [*self.portal.tables["contacts"].records, *self.portal.aliases]
         with open_store("sqlite:///hubsync.db", base=self.folder) as store:
             found = store.ledger_of(self.portal.portal_id, contacts)
         return sorted((row for rows in found.values() for row in rows), key=lambda row: row.id)
@@ -119,6 +120,8 @@ class Arena:
     # Inside ------------------------------------------------------------------------------------------------------
 
     def _wild(self, contact: str) -> int | None:
+        if contact not in self.world.contacts:  # merged away just now
+            return None
         number = self.world.contacts.index(contact)
         return None if number in self.script.steady else number
 
@@ -137,7 +140,7 @@ class Arena:
         fault = "fault of its own" in ended.err
         self._must(ended.killed or (ended.code in EXPECTED and not fault), f"{ended.code}: {ended.err}")
         if ended.killed:
-            self._lease_runs_out()
+            self.lease_runs_out()
 
     def _in_peace(self, *command: str) -> dict[str, Any]:
         self.clock.advance(INDEXED)
@@ -158,7 +161,7 @@ class Arena:
                 return
         self._must(False, f"it never came to rest; the last run still wanted {said}")
 
-    def _lease_runs_out(self) -> None:
+    def lease_runs_out(self) -> None:
         """As if the seconds had passed for which a killed run keeps others out."""
         path = self.folder / "hubsync.db"
         if path.exists():

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from hubsync.sandbox import Portal, acts
 from hubsync.sandbox.population.story import STATUSES
+from hubsync.sandbox.times import from_ms
 
 STATUS, STAGE = "hs_lead_status", "lifecyclestage"
 STAGES = ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer")
@@ -50,12 +51,28 @@ class World:
         """Whose contact this is."""
         return self.reps[number % len(self.reps)]
 
-    def do(self, act: Act, at: datetime) -> None:
-        """Let it happen; to a contact that is deleted nothing does."""
-        contact = self.portal.tables["contacts"].records[self.contacts[act.contact]]
-        if contact.archived_at is not None and act.what != "restored":
-            return
-        getattr(self, act.what)(act, self.contacts[act.contact], self.rep(act.contact), at)
+    def do(self, act: Act, at: datetime) -> datetime:
+        """Let it happen, at `at` or as soon after it as the clock and the contact's history allow: when it was.
+
+        To a contact that is deleted nothing happens.
+        """
+        with self.portal.lock:
+            at = max(at, self.portal.clock.now())
+            if act.what == "born":
+                self.born(act, at)
+                return at
+            contact = self.portal.tables["contacts"].records.get(self.contacts[act.contact])
+            if contact is None or (contact.archived_at is not None and act.what != "restored"):
+                return at
+            at = max(at, from_ms(contact.updated))
+            getattr(self, act.what)(act, contact.id, self.rep(act.contact), at)
+            return at
+
+    def born(self, act: Act, at: datetime) -> None:
+        """A contact comes into being, with the next number; the value says how: source,stage,status,owned."""
+        assert act.contact == len(self.contacts)
+        source, stage, status, owned = act.value.split(",")
+        self.create(source, stage, status, owned=bool(owned), at=at)
 
     def status(self, act: Act, contact: str, rep: str, at: datetime) -> None:
         """The rep sets the Lead status."""
@@ -88,6 +105,27 @@ class World:
     def call(self, act: Act, contact: str, rep: str, at: datetime) -> None:
         """The rep calls."""
         acts.rep_calls(self.portal, contact, rep, at=at)
+
+    def reply(self, act: Act, contact: str, rep: str, at: datetime) -> None:
+        """The lead replies, or their mailbox does."""
+        answers = acts.lead_auto_replies if act.value == "auto" else acts.lead_replies
+        answers(self.portal, contact, at=at)
+
+    def meeting(self, act: Act, contact: str, rep: str, at: datetime) -> None:
+        """The lead books a meeting for tomorrow."""
+        acts.book_meeting(self.portal, contact, rep, at + timedelta(days=1), at=at)
+
+    def form(self, act: Act, contact: str, rep: str, at: datetime) -> None:
+        """The lead submits a form."""
+        acts.submit_form(self.portal, contact, at=at)
+
+    def merged(self, act: Act, contact: str, rep: str, at: datetime) -> None:
+        """The contact is merged into the one of another number, which has both numbers from then on."""
+        into = self.portal.tables["contacts"].records.get(self.contacts[int(act.value)])
+        if into is not None and into.archived_at is None and into.id != contact:
+            at = max(at, from_ms(into.updated))
+            survivor = acts.merge_contacts(self.portal, into.id, contact, at=at, new_id=act.contact % 2 == 1)
+            self.contacts = [survivor if id_ in (contact, into.id) else id_ for id_ in self.contacts]
 
     def owner(self, act: Act, contact: str, rep: str, at: datetime) -> None:
         """The contact is given to its rep, or taken away."""

@@ -45,13 +45,15 @@ KINDS: tuple[Callable[[Random], Fault], ...] = (
     lambda _: Fault("shortened"),
     lambda _: Fault("locked"),
 )
-Do = Callable[[Act, datetime], None]
+Do = Callable[[Act, datetime], datetime]
 
 
 class Storm:
     """In front of one sandbox. `do` lets an act happen; `wild` are the contacts people may edit in mid-write."""
 
     def __init__(self, box: Sandbox, clock: SandboxClock, do: Do, wild: Callable[[str], int | None], seed: int) -> None:
+        self.kinds = KINDS
+        self.wrong_tokens = WRONG_TOKEN
         self.told: Counter[str] = Counter()
         """What has happened so far, by kind."""
         self._box, self._clock, self._do, self._wild = box, clock, do, wild
@@ -113,7 +115,7 @@ class Storm:
         with self._lock:
             if self._rng.random() >= self._rate:
                 return None
-            fault = self._rng.choice(KINDS)(self._rng)
+            fault = self._rng.choice(self.kinds)(self._rng)
             self.told[f"fault {fault.kind}"] += 1
             return fault
 
@@ -125,7 +127,7 @@ class Storm:
             self._clock.advance(TICK)
             self._act()
             kill = self._deadly(target)
-            refused = self._rate > 0 and self._rng.random() < WRONG_TOKEN
+            refused = self._rate > 0 and self._rng.random() < self.wrong_tokens
         try:
             if kill is not None and not kill.served:
                 self._strike_dead(kill)

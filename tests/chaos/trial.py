@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.arena import Arena, Defect, Played
 from tests.chaos.runner import Runner
 from tests.chaos.script import write_script
-from tests.chaos.verdict import breaches, end_state
+from tests.chaos.verdict import breaches, ended_otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,5 @@ def play_both(seed: int, runner: Runner, folder: Path, *, contacts: int = 200, r
                 wrong += [f"{arena.folder.name}: {line}" for line in breaches(arena)]
             except Defect as defect:
                 return Trial((f"{arena.folder.name}: {defect}",), stormy.played, stormy.storm.told)
-    ended, expected = end_state(stormy), end_state(calm)
-    wrong += [
-        f"contact {contact} ended as {ended[contact]}, in peace as {expected[contact]}"
-        for contact in expected
-        if ended[contact] != expected[contact]
-    ]
+    wrong += ended_otherwise(stormy, calm)
     return Trial(tuple(f"seed {seed}: {line}" for line in wrong), stormy.played, stormy.storm.told)
