@@ -28,7 +28,7 @@ POLLED, LISTED = "serve.polled.", "serve.listed"
 COMMITTED_WITHIN = 60.0
 """Seconds for the database to note what was learned."""
 ENOUGH_WAITING = 300
-"""Contacts to be looked at before the listing waits for the worker: what is urgent must not stand behind it."""
+"""Contacts to be looked at before poll and listing wait for the worker: what is urgent must not stand behind it."""
 AGAIN = "again"
 """In the place of the rules under which every contact was compared: looks of before that moment are stale."""
 _EVER = datetime.fromtimestamp(0, UTC)
@@ -39,7 +39,11 @@ EVERY = timedelta(hours=20)
 
 @dataclass(slots=True)
 class Poller:
-    """Asks what changed since. Used by one thread. `now` is the portal's time."""
+    """Asks what changed since. Used by one thread. `now` is the portal's time.
+
+    `waiting` tells how many contacts are to be looked at; while they are many, which they are after an outage, the poll
+    waits (`pause`, which is False where the service ends): what events say to look at must not stand behind it.
+    """
 
     gateway: Gateway
     store: Store
@@ -49,6 +53,8 @@ class Poller:
     lag: timedelta = timedelta(seconds=90)
     stopping: Callable[[], bool] = lambda: False
     on_polled: Callable[[str, datetime], None] = lambda _kind, _at: None
+    waiting: Callable[[], int] = lambda: 0
+    pause: Callable[[], bool] = lambda: True
     _seen: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
     def poll(self) -> datetime | None:
@@ -83,6 +89,8 @@ class Poller:
             if reached > since:  # later pages may be far away: an outage of days is caught up in steps
                 since = reached
                 self.store.set_cursor(self.portal, name, min(reached, began).isoformat())
+            while self.waiting() > ENOUGH_WAITING and self.pause():
+                pass
             if self.stopping():
                 return
         self.store.set_cursor(self.portal, name, began.isoformat())

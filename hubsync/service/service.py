@@ -86,7 +86,16 @@ class Service:
         )
         self.engine = InProcess({self.portal: self.worker.stretch})
         self._poller = Poller(
-            gateway, store, self.portal, self.intake, self._now, pulse.lag, self._stopping.is_set, metrics.polled
+            gateway,
+            store,
+            self.portal,
+            self.intake,
+            self._now,
+            pulse.lag,
+            self._stopping.is_set,
+            metrics.polled,
+            self._depth,
+            lambda: self._sleep(0.2),
         )
         self._listing = Listing(
             gateway, store, self.portal, self.intake, self._now, self._depth, lambda: self._sleep(0.2)

@@ -140,6 +140,26 @@ def test_a_poll_that_is_cut_short_goes_on_where_it_ended(
     assert len(asked) < 700  # the overlap, and no more, is hinted at again
 
 
+def test_while_many_wait_the_poll_waits_so_that_what_is_urgent_stands_behind_few(
+    desk: Desk, station: Station, poller: Poller, asked: list[str]
+) -> None:
+    contacts = many(desk.portal, 1_000, desk)
+    desk.later(minutes=5)
+    deepest = 0
+
+    def pause() -> bool:
+        nonlocal deepest
+        deepest = max(deepest, station.store.waiting(station.portal))
+        station.stretch()
+        return True
+
+    poller.waiting = lambda: station.store.parking.counts(station.portal, desk.clock.now())[0]
+    poller.pause = pause
+    poller.poll()
+    assert sorted(asked) == sorted(contacts)
+    assert 300 < deepest <= 500
+
+
 def test_a_poll_that_fails_loses_nothing(desk: Desk, station: Station, poller: Poller, asked: list[str]) -> None:
     contacts = []
     for _ in range(12):
