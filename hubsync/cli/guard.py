@@ -124,7 +124,7 @@ def _report(store: Store, portal: int) -> Report:
         title=f"hubsync guard of portal {portal}",
         facts=[
             ("Portal", portal),
-            ("Runs stopped since the last one that was done", ", ".join(str(r.id) for r in stopped) or "none"),
+            ("Runs stopped since the last one that was done", ", ".join(map(_named, stopped)) or "none"),
             ("Rules held by the service", len(standing.rules)),
             ("Contacts that can't be looked at", standing.parked_in_all),
             ("Bursts held", len(open_bursts)),
@@ -135,6 +135,10 @@ def _report(store: Store, portal: int) -> Report:
         table=Table(COLUMNS, [_cells(t) for t in held.tasks], "Tasks that wait"),
         document=_document(portal, held, standing, stopped, open_bursts),
     )
+
+
+def _named(run: Run) -> str:
+    return f"{run.kind} run {run.id}, {run.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _document(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from hubsync.cli.context import invocation
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.errors import SettingsError
+from hubsync.policy.vocabulary import ANSWER, PROPOSAL
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
 from hubsync.sync.plan import Row, instant
@@ -84,13 +87,24 @@ def portal_of(store: Store, wanted: int | None) -> int:
 
 
 def _newest(store: Store, portal: int, limit: int) -> Report:
-    found = store.runs(portal, limit)
+    found = [_counted(store, portal, run) for run in store.runs(portal, limit)]
     return Report(
         title=f"hubsync runs on portal {portal}",
         facts=[("Portal", portal), ("Runs shown", len(found))],
         table=Table(RUN_COLUMNS, [_cells(run) for run in found]),
         document={"portal": portal, "runs": [_as_json(run) for run in found]},
     )
+
+
+def _counted(store: Store, portal: int, run: Run) -> Run:
+    """The run; with what its ledger says where it died before it could count, contacts being those it wrote to."""
+    if run.state != "interrupted" or run.counts:
+        return run
+    rows = store.writes_of_run(portal, run.id)
+    changes = Counter(w.state for w in rows if w.kind != "task" and w.target not in {PROPOSAL, ANSWER})
+    counts = {f"{CHANGES}{state}": count for state, count in changes.items()}
+    tasks = sum(w.kind == "task" and w.state == "applied" for w in rows)
+    return replace(run, counts={**counts, "contacts": len({w.contact for w in rows}), "tasks": tasks})
 
 
 def _cells(run: Run) -> tuple[Cell, ...]:
@@ -137,9 +151,10 @@ def _as_json(run: Run) -> dict[str, Any]:
 
 
 def _one(store: Store, portal: int, number: int) -> Report:
-    run = store.run(portal, number)
-    if run is None:
+    found = store.run(portal, number)
+    if found is None:
         raise unknown_run(store, portal, number)
+    run = _counted(store, portal, found)
     facts: list[tuple[str, Cell]] = [(c.title, cell) for c, cell in zip(RUN_COLUMNS, _cells(run), strict=True)]
     if run.kind == SETUP:
         return _setup(run, portal, facts, recorded(store, portal, number))

@@ -146,7 +146,8 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
         )
     lowered = sum(rule.lowered for rule in bench.portal.policy.rules)
     if lowered:
-        facts.append(("Held below their own mode by the roll-out", f"{lowered} rules; see hubsync rollout"))
+        rules = f"{lowered} rule{'' if lowered == 1 else 's'}"
+        facts.append(("Held below their own mode", f"{rules}; see hubsync rollout and hubsync report overrides"))
     if tally.held:
         facts.append(("Tasks that wait", f"{len(tally.held)}; hubsync guard lists them"))
     if tally.conflicts:

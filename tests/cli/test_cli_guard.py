@@ -57,11 +57,15 @@ def test_a_burst_is_listed_and_released_by_its_name(cli_desk: Desk, hubsync_json
     assert {h["why"] for h in told["held"]} == {"cap"}
 
 
-def test_a_run_that_the_guard_stopped_is_listed_until_one_is_done(cli_desk: Desk, hubsync_json: Json) -> None:
+def test_a_run_that_the_guard_stopped_is_listed_until_one_is_done(
+    cli_desk: Desk, hubsync_json: Json, capsys: pytest.CaptureFixture[str]
+) -> None:
     for _ in range(21):
         cli_desk.lead("QUALIFIED")
     assert run(["sync", "--write"]) == 4
     assert [r["run"] for r in hubsync_json("guard")[1]["stopped"]] == [1]
+    assert run(["guard"]) == 0
+    assert "was done: sync run 1, 2026-03-02 15:00 UTC\n" in capsys.readouterr().out
     assert run(["sync", "--write", "--allow-changes", "21"]) == 0
     assert hubsync_json("guard")[1]["stopped"] == []
 

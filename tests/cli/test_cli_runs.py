@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hubsync.cli.main import run
+from hubsync.policy.vocabulary import PROPOSAL
+from hubsync.store.values import NewWrite, Settlement
 from hubsync.sync.undo import write_undo
 from tests.sync.desk import GENEROUS, MQL, STATUS, Desk
 
@@ -49,6 +52,32 @@ def test_show_lists_what_a_run_wrote(cli_desk: Desk, history: str, hubsync_json:
     written = {(w["contact"], w["kind"], w["target"], w["from"], w["to"], w["state"]) for w in told["writes"]}
     assert (history, "set", STATUS, None, "NEW", "undone") in written
     assert {w["kind"] for w in told["writes"]} == {"set", "task"}
+
+
+def test_a_run_that_was_killed_is_listed_with_what_its_ledger_holds(cli_desk: Desk, hubsync_json: Json) -> None:
+    store, portal, now = cli_desk.store, cli_desk.portal.portal_id, cli_desk.clock.now()
+    store.remember_portal(portal, at=now)
+    epoch = store.acquire_lease(portal, "a process that dies", 60)
+    assert epoch is not None
+    number = store.start_run(portal, "sync", {}, "digest", now, epoch=epoch)
+    row = NewWrite(
+        contact="7", kind="set", rule="r", cause_key="c", cause_kind="k", cause_at=now, target=STATUS, after="NEW"
+    )
+    rows = [row, replace(row, target=PROPOSAL), replace(row, kind="task", target="first_contact")]
+    planned = store.plan_writes(portal, number, rows)
+    store.settle(portal, [Settlement(entry.id, "applied", now) for entry in planned])
+    store.release_lease(portal, epoch)
+    assert store.close_dead_runs(portal, now) == 1
+    _, told = hubsync_json("runs")
+    [listed] = told["runs"]
+    assert (listed["state"], listed["contacts"], listed["changes"], listed["tasks"]) == (
+        "interrupted",
+        1,
+        {"applied": 1},
+        1,
+    )
+    _, shown = hubsync_json("runs", "--show", "1")
+    assert (shown["changes"], len(shown["writes"])) == ({"applied": 1}, 3)
 
 
 def test_show_of_an_unknown_run_ends_with_2(cli_desk: Desk, history: str, capsys: pytest.CaptureFixture[str]) -> None:
