@@ -21,6 +21,7 @@ from hubsync.store.sql import ROWS_PER_STATEMENT, chunked, insert_into
 from hubsync.store.tables import HOLDS_KEY, IS_OPEN, LEDGER_KEY, faded, override, write
 from hubsync.store.tables import run as run_table
 from hubsync.store.values import (
+    FORMER,
     FREE_STATES,
     NewWrite,
     Override,
@@ -217,7 +218,11 @@ def rename_rule(tx: Connection, portal: int, old: str, new: str) -> None:
 
 
 def rename_contact(tx: Connection, portal: int, old: str, new: str) -> None:
-    """The ledger of a contact goes over to the one it was merged into."""
+    """The ledger of a contact goes over to the one it was merged into; values that were written to it say so."""
+    note = func.coalesce(write.c.note + "; ", "") + f"{FORMER}{old}"
+    mine = (write.c.portal_id == portal, write.c.contact_id == old)
+    values = (write.c.kind.in_(("set", "undo")), write.c.state == "applied")
+    tx.execute(update(write).where(*mine, *values).values(note=note))
     _rekey(tx, portal, write.c.contact_id, old, new)
     fading.rename(tx, portal, faded.c.contact_id, old, new)
 

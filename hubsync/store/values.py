@@ -20,6 +20,10 @@ OPEN_STATES: frozenset[WriteState] = frozenset({"planned", "sent"})
 """States whose outcome isn't known yet."""
 FREE_STATES: frozenset[WriteState] = frozenset({"refused", "not_applied"})
 """States that free the ledger key: the same cause may be tried again (after back-off, which is the caller's)."""
+FORMER = "written to the former contact "
+"""In the note of a value that was written to a contact that was merged away since; its id follows. The history of the
+contact that it became tells nothing of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hubsync.policy.contact import Contact, RawEntry
 from hubsync.policy.timeline import PERSON, writer
 from hubsync.portal.writing import same_value
-from hubsync.store.values import Override, Settlement, Write
+from hubsync.store.values import FORMER, Override, Settlement, Write
 from hubsync.sync.looking import Looker
 from hubsync.sync.mending import Lost, Mender, override_of
 from hubsync.sync.pen import Pen
@@ -172,8 +172,11 @@ class Aftermath:
 
 
 def _is_watched(row: Write) -> bool:
-    """Values that were written, by a rule or because somebody asked; not a proposal's withdrawal or a task."""
-    return row.state == "applied" and row.kind in {"set", "undo"}
+    """Values that were written, by a rule or because somebody asked; not a proposal's withdrawal or a task.
+
+    Nor what was written to a contact that was merged away since: its history went with it.
+    """
+    return row.state == "applied" and row.kind in {"set", "undo"} and FORMER not in (row.note or "")
 
 
 def _batches(rows: Iterable[Write]) -> Iterator[list[Write]]:

@@ -81,6 +81,16 @@ def test_a_merge_told_twice_changes_nothing(store: Store) -> None:
     assert store.merged_into(PORTAL, "202") == ("101",)
 
 
+def test_values_that_were_written_say_to_which_former_contact(store: Store) -> None:
+    run = a_run(store)
+    written, refused = store.plan_writes(PORTAL, run, [a_write("101"), a_write("101", target="lifecyclestage")])
+    store.mark_sent(PORTAL, [written.id, refused.id], NOW)
+    store.settle(PORTAL, [Settlement(written.id, "applied", NOW, note="seen"), Settlement(refused.id, "refused", NOW)])
+    store.merge(PORTAL, "101", "202")
+    notes = [row.note for row in store.writes_of_run(PORTAL, run)]
+    assert notes == ["seen; written to the former contact 101", None]
+
+
 def test_a_contact_cannot_be_merged_into_itself(store: Store) -> None:
     with pytest.raises(ValueError, match="itself"):
         store.merge(PORTAL, "101", "101")

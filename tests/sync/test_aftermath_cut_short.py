@@ -10,7 +10,8 @@ from hubsync.errors import PortalTemporaryError
 from hubsync.portal.values import Outcome, Update
 from hubsync.sandbox import acts
 from hubsync.sandbox.http.call import Reply
-from tests.sync.desk import STATUS, Desk, acted, ago
+from hubsync.sync.aftermath import Aftermath
+from tests.sync.desk import MQL, STATUS, Desk, acted, ago
 
 
 class Died(BaseException):
@@ -116,3 +117,19 @@ def test_an_edit_under_ours_that_cant_be_put_back_any_more_is_told_and_logged(
     assert (logged.contact, logged.before, logged.after) == (contact, "ATTEMPTED_TO_CONTACT", "CONNECTED")
     desk.later(hours=1)
     assert desk.sync().tally.findings == []
+
+
+def test_what_was_written_to_a_contact_that_was_merged_away_is_not_judged_by_the_history_of_the_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = desk.lead("", MQL, at=ago(days=2))  # becomes New (A2)
+    survivor = acts.create_contact(desk.portal, {STATUS: "NEW"}, source="import", at=ago(days=3))
+    with monkeypatch.context() as patch:
+        patch.setattr(Aftermath, "look", lambda *_: dies())
+        with pytest.raises(Died):
+            desk.sync()
+    desk.store.merge(desk.portal.portal_id, gone, acts.merge_contacts(desk.portal, survivor, gone))
+    desk.later(hours=1)
+    desk.sync()
+    [row] = [r for r in desk.ledger(survivor) if r.target == STATUS]
+    assert (row.after, row.state, row.note) == ("NEW", "applied", f"written to the former contact {gone}")
