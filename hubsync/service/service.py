@@ -85,18 +85,7 @@ class Service:
             standing=standing,
         )
         self.engine = InProcess({self.portal: self.worker.stretch})
-        self._poller = Poller(
-            gateway,
-            store,
-            self.portal,
-            self.intake,
-            self._now,
-            pulse.lag,
-            self._stopping.is_set,
-            metrics.polled,
-            self._depth,
-            lambda: self._sleep(0.2),
-        )
+        self._poller = self._new_poller()
         self._listing = Listing(
             gateway, store, self.portal, self.intake, self._now, self._depth, lambda: self._sleep(0.2)
         )
@@ -141,6 +130,20 @@ class Service:
         """Take hints from outside. Those that can wait are echoes: left out where the look after the write comes."""
         news = [h for h in hints if not h.delay or not self.worker.looks_after(h.item)]
         return self.intake.submit(news, erased)
+
+    def _new_poller(self) -> Poller:
+        return Poller(
+            self.gateway,
+            self.store,
+            self.portal,
+            self.intake,
+            self._now,
+            self.pulse.lag,
+            self._stopping.is_set,
+            self.metrics.polled,
+            self._depth,
+            lambda: self._sleep(0.2),
+        )
 
     # What runs beside the worker ---------------------------------------------------------------------------------
 

@@ -56,6 +56,8 @@ UNREADABLE = "could not be looked at: "
 SETTLED_EVERY = timedelta(seconds=30)
 Unit = WorkItem | str
 """What is due: a row of work, or a contact whose timer fell due."""
+STUBBORN = 3
+"""So many failures of HubSpot's in a row, and contacts are looked at apart: one of them may be all the trouble."""
 BRIEF = 5.0
 """Seconds of waiting for which the portal's lease is kept."""
 REFUSED_AGAIN = 30.0
@@ -142,22 +144,51 @@ class Worker:
 
     def _work(self, shift: Shift, units: Sequence[Unit]) -> None:
         """Look at what is due; a contact that nobody can look at doesn't keep the others from it."""
-        items = [unit for unit in units if isinstance(unit, WorkItem)]
         try:
-            done = shift.work(self._contacts_of(shift, units), items)
-        except (PortalTemporaryError, TokenRefused, WrongPortal, StoreError):
+            self._look(shift, units)
+        except (RateLimited, TokenRefused, WrongPortal, StoreError):
             raise
+        except PortalTemporaryError:
+            if self._tries < STUBBORN or len(units) == 1:
+                raise
+            self._work_apart(shift, units)
         except Exception as error:  # noqa: BLE001  (found out below which contact it is)
             if len(units) > 1:
-                half = len(units) // 2
-                self._work(shift, units[:half])
-                self._work(shift, units[half:])
+                for half in _halves(units):
+                    self._work(shift, half)
             else:
                 self._put_off(shift, units[0], error)
-            return
+
+    def _look(self, shift: Shift, units: Sequence[Unit]) -> None:
+        items = [unit for unit in units if isinstance(unit, WorkItem)]
+        done = shift.work(self._contacts_of(shift, units), items)
         self._note(shift, items, done)
         with shift.fence():
             self.store.work_done(self.portal, items)
+
+    def _work_apart(self, shift: Shift, units: Sequence[Unit], *, answers: bool = False) -> None:
+        """HubSpot has failed several times in a row: perhaps over one contact alone, which must not stop the others.
+
+        Where one half can be looked at, HubSpot `answers`, and it is the other half's contacts that are found out and
+        put off. Where neither can, it is HubSpot's own trouble: raises PortalTemporaryError.
+        """
+        failed: list[tuple[Sequence[Unit], PortalTemporaryError]] = []
+        for half in _halves(units):
+            try:
+                self._look(shift, half)
+            except (RateLimited, TokenRefused, WrongPortal, StoreError):
+                raise
+            except PortalTemporaryError as error:
+                failed.append((half, error))
+            except Exception:  # noqa: BLE001  (some contact in it can't be looked at for another reason)
+                self._work(shift, half)
+        if len(failed) == 2 and not answers:
+            raise failed[0][1]
+        for half, problem in failed:
+            if len(half) > 1:
+                self._work_apart(shift, half, answers=True)
+            else:
+                self._put_off(shift, half[0], problem)
 
     def _contacts_of(self, shift: Shift, units: Sequence[Unit]) -> list[str]:
         """The contacts that are meant; objects of other kinds are asked whose they are."""
@@ -322,6 +353,10 @@ class Worker:
         except Exception as error:  # noqa: BLE001  (whatever it is, the next shift begins with settling)
             log.warning("shift.cut_short", reason=redacted(f"{type(error).__name__}: {error}"))
             self._give_back()
+
+
+def _halves(units: Sequence[Unit]) -> tuple[Sequence[Unit], Sequence[Unit]]:
+    return units[: len(units) // 2], units[len(units) // 2 :]
 
 
 def _kind_of(error: Exception, tries: int) -> tuple[str, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from hubsync.errors import PortalTemporaryError
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.sandbox import acts
@@ -154,6 +156,41 @@ def test_an_id_that_hubspot_refuses_keeps_nobody_from_being_looked_at(desk: Desk
     station.work()
     assert desk.stage(good) == SQL
     assert station.health.problems() == {}
+
+
+@pytest.mark.parametrize("places", [(0,), (4,), (8,), (5, 8)])
+def test_a_contact_over_which_hubspot_fails_again_and_again_does_not_stop_the_others(
+    desk: Desk, station: Station, monkeypatch: pytest.MonkeyPatch, places: tuple[int, ...]
+) -> None:
+    contacts = [qualified(desk) for _ in range(9)]
+    bad = {contacts[place] for place in places}
+    read = station.gateway.read_contacts
+
+    def failing(ids: Sequence[str], *more: Any) -> Any:
+        if bad.intersection(ids):
+            raise PortalTemporaryError("HubSpot answered 524", status=524)
+        return read(ids, *more)
+
+    monkeypatch.setattr(station.gateway, "read_contacts", failing)
+    station.hint(*contacts)
+    for _ in range(4):
+        station.stretch()
+    assert {desk.stage(c) for c in contacts if c not in bad} == {SQL}
+    assert {(i.contact, i.attempts) for i in station.due()} == {(c, 1) for c in bad}
+    station.work()
+    assert station.health.problems() == {}
+
+
+def test_in_an_outage_nobody_is_put_off(desk: Desk, station: Station) -> None:
+    contacts = [qualified(desk) for _ in range(9)]
+    station.hint(*contacts)
+    desk.box.fail("error_json", path="/contacts/batch/read")
+    for _ in range(8):
+        station.stretch()
+    assert {i.attempts for i in station.due()} == {0}
+    desk.box.service.faults.clear()
+    station.work()
+    assert {desk.stage(c) for c in contacts} == {SQL}
 
 
 def test_a_contact_that_is_gone_is_forgotten(desk: Desk, station: Station) -> None:
