@@ -122,6 +122,8 @@ def test_an_edit_under_ours_that_cant_be_put_back_any_more_is_told_and_logged(
 def test_what_was_written_to_a_contact_that_was_merged_away_is_not_judged_by_the_history_of_the_other(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    written_to(desk)
+    desk.sync()  # hubsync knows its own app from here on
     gone = desk.lead("", MQL, at=ago(days=2))  # becomes New (A2)
     survivor = acts.create_contact(desk.portal, {STATUS: "NEW"}, source="import", at=ago(days=3))
     with monkeypatch.context() as patch:
