@@ -15,7 +15,7 @@ RETENTION = timedelta(days=730)
 
 
 def kept_within(horizon: Horizon, now: datetime, retention: timedelta) -> Horizon:
-    """The horizon, no further back than the retention: older causes are backlog, whatever EFFECTIVE_SINCE says."""
+    """The horizon, no further back than the retention: older causes are backlog."""
     if horizon.since is None:
         return horizon
     return replace(horizon, since=max(horizon.since, now - retention))

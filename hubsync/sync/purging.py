@@ -18,6 +18,7 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.store.purging import LAST_RUN, Cut
 from hubsync.store.store import Store
 from hubsync.sync.holding import read_holding, save_holding
+from hubsync.sync.scope import PURGED, purged_before
 from hubsync.sync.setting_up import KIND as SETUP
 
 SHORTEST = timedelta(days=60)
@@ -60,6 +61,7 @@ def purge(
 
     After each slice it pauses for as long as the slice took, so that whoever waits for the database gets it.
     """
+    store.set_cursor(portal, PURGED, max(cut.before, purged_before(store, portal) or cut.before).isoformat())
     pace = _Pace()
     gone: Counter[str] = Counter()
     purging = store.purging(portal)

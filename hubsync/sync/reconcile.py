@@ -6,7 +6,7 @@ A plan is complete before anything is written; a run that is killed at any line 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -88,7 +88,7 @@ class Session:
     """The setting APP_ID: whose entries in a history are hubsync's own, before it is learned."""
     pace: Pace | None = None
     """How fast tasks may come (B4, B5, B7); None: as fast as rules ask for them."""
-    guard: GuardSpec = GuardSpec()
+    guard: GuardSpec = field(default_factory=GuardSpec)
     """How much may be written, as portal.yaml says it."""
 
     def portal_now(self) -> datetime:

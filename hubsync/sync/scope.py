@@ -22,6 +22,8 @@ OUTAGE = timedelta(days=7)
 """After so long without a complete look, older causes are backlog (B1)."""
 RESUMED = "sync.resumed"
 """From when causes count since the last outage: what it left as backlog stays so, however often one looks again."""
+PURGED = "purged.before"
+"""Cursor: up to when the ledger was purged. What happened before must not fire: who knows what did?"""
 RELATED = ("deals", "emails", "calls", "communications")
 DUE_AT_ONCE = 10_000
 
@@ -88,14 +90,15 @@ def _changed_since(gateway: Gateway, store: Store | None, portal: int, since: da
 
 
 def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datetime | None, now: datetime) -> Horizon:
-    """From when on causes count (B1), never further back than the retention. The setting outranks all else.
+    """From when on causes count (B1), never further back than the retention.
 
-    Without a first write, nothing counts yet. A rule that was not there at the first write counts from when it was; one
-    never seen counts from now, one that was changed from the last complete look before (sync/marks.py). After more than
-    a week without a complete look, causes older than a week are backlog.
+    The setting outranks all, except that nothing counts from before what was purged. Without it and without a first
+    write, nothing counts yet. A rule that was not there at the first write counts from when it was; one never seen
+    counts from now, one that was changed from the last complete look before (sync/marks.py). After more than a week
+    without a complete look, causes older than a week are backlog.
     """
     if effective_since is not None:
-        return kept_within(Horizon(effective_since), now, portal.retention)
+        return Horizon(max(effective_since, purged_before(store, portal.id) or effective_since))
     since = store.effective_since(portal.id) if store is not None else None
     if store is None or since is None:
         return Horizon(None)
@@ -107,6 +110,12 @@ def horizon_for(store: Store | None, portal: BoundPortal, effective_since: datet
     starts = {rule.id: active.get(rule.id, now) for rule in portal.policy.rules}
     horizon = Horizon(since, {rule: max(at, changed.get(rule, at)) for rule, at in starts.items()})
     return kept_within(horizon, now, portal.retention)
+
+
+def purged_before(store: Store | None, portal: int) -> datetime | None:
+    """Up to when the ledger was purged; None where it never was."""
+    text = store.cursor(portal, PURGED) if store is not None else None
+    return datetime.fromisoformat(text) if text else None
 
 
 def note_outage(store: Store, portal: int, now: datetime) -> None:

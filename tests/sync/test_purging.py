@@ -14,6 +14,7 @@ from hubsync.store.purging import Purging, Slice
 from hubsync.sync import purging
 from hubsync.sync.holding import Holding, Waiting, read_holding, save_holding
 from hubsync.sync.purging import cut_for, erase, purge
+from hubsync.sync.scope import PURGED
 from hubsync.sync.undo import plan_undo, write_undo
 from tests.sync.desk import GENEROUS, MQL, SQL, STATUS, Desk, acted, ago
 
@@ -78,21 +79,28 @@ def test_it_is_the_fingerprints_that_keep_a_task_from_being_written_again(
 ) -> None:
     history(desk)
     purged(desk)
+    desk.store.set_cursor(desk.portal.portal_id, PURGED, "")
     assert acted(desk.plan()) == []
     forgets_what_faded(monkeypatch)
     assert "planned" in acted(desk.plan())
 
 
-def test_without_fingerprints_the_retention_keeps_old_causes_from_firing(
+def test_without_fingerprints_what_lies_before_the_purge_does_not_fire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history(desk)
-    desk.later(days=650)
-    purged(desk, days=730)
+    cut = desk.clock.now() - timedelta(days=60)
+    purged(desk)
+    purged(desk, days=80)  # an older cut takes nothing of it back
     forgets_what_faded(monkeypatch)
     outcome = desk.plan()
-    assert [t for t in outcome.tally.tasks if t["state"] == "planned"] == []
-    assert outcome.since == desk.clock.now() - timedelta(days=730)
+    assert acted(outcome) == []
+    assert outcome.since == cut
+
+
+def test_a_moment_that_somebody_set_reaches_beyond_the_retention_as_long_as_nothing_was_purged(desk: Desk) -> None:
+    lead = desk.lead("", MQL, at=ago(days=1_000))
+    assert [(c["contact"], c["state"]) for c in desk.plan().tally.changes] == [(lead, "planned")]
 
 
 def test_a_lead_that_is_merged_after_a_purge_brings_its_fired_causes_along(desk: Desk) -> None:
