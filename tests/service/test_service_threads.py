@@ -110,11 +110,12 @@ def test_a_sync_gets_the_portal_from_it_and_it_goes_on_afterwards(desk: Desk, se
     first, second = desk.lead("CONNECTED"), desk.lead("CONNECTED")
     desk.sets(first, STATUS, "QUALIFIED")
     outcome = write(desk.session(), desk.store, Scope(contacts=(first,)), Limits(share=1.0, at_least=9, tasks=9))
-    assert outcome.tally.states() == {"applied": 1}
+    assert (outcome.tally.contacts, desk.stage(first)) == (1, SQL)
     desk.sets(second, STATUS, "QUALIFIED")
     service.submit([Hint(second, "webhook")]).result(PATIENCE)
     assert eventually(lambda: desk.stage(second) == SQL)
     assert eventually(lambda: service.health.problems() == {})
+    assert sorted(w.id for w in desk.written("lifecyclestage")) == sorted([first, second])
 
 
 def test_changed_rules_have_every_contact_looked_at_again(desk: Desk, serve: Serve, tmp_path: Path) -> None:
