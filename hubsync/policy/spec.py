@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from hubsync.policy.pacing import moment_of
 
 Text = str
 Conditions = dict[str, dict[str, Any]]
@@ -136,6 +139,13 @@ class FreezeSpec(Spec):
     from_: Moment = Field(alias="from")
     to: Moment
     says: Text = ""
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        zone = ZoneInfo("UTC")
+        if moment_of(self.to, zone, end=True) <= moment_of(self.from_, zone):
+            raise ValueError(f"it ends ({self.to}) before it begins ({self.from_})")
+        return self
 
 
 def _address(text: str) -> str:

@@ -22,6 +22,7 @@ from hubsync.store.values import PlanEntry, RunState
 from hubsync.sync.adopting import admit
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.lease import PortalLease
+from hubsync.sync.pacing import refuse_frozen
 from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Session
 
@@ -136,6 +137,7 @@ def write_setup(session: Session, store: Store, spec: PortalSpec) -> Setup:
     portal = session.portal
     with PortalLease(store, portal.id, "hubsync setup --write") as lease:
         started = session.portal_now()
+        refuse_frozen(session.pace, started)
         admit(session.gateway, store, portal, session.app_id, started, adopt=False)
         store.close_dead_runs(portal.id, started)
         setup = plan_setup(session.gateway, portal, spec)

@@ -15,6 +15,7 @@ from hubsync.portal.values import Definition, NewProperty
 from hubsync.store.store import Store
 from hubsync.store.values import Run, RunState
 from hubsync.sync.lease import PortalLease
+from hubsync.sync.pacing import refuse_frozen
 from hubsync.sync.plan import Row
 from hubsync.sync.reconcile import Session
 from hubsync.sync.setting_up import KIND, NO_ANSWER, TRIES, is_as_made
@@ -89,6 +90,7 @@ def write_setup_undo(session: Session, store: Store, number: int) -> SetupUndoin
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync undo --write") as lease:
         started = session.portal_now()
+        refuse_frozen(session.pace, started)
         store.close_dead_runs(portal, started)
         undoing = plan_setup_undo(session, store, number)
         if not undoing.has_work:

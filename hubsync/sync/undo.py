@@ -20,6 +20,7 @@ from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.book import UNDO
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
+from hubsync.sync.pacing import refuse_frozen
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Tally
 from hubsync.sync.reconcile import Session
@@ -59,7 +60,8 @@ def write_undo(
     allow_backward: bool = False,
     advance: Advance = lambda _n: None,
 ) -> Undoing:
-    """Undo a run. Raises SettingsError for one that can't be, UnsafePlan before the first write where it is too large.
+    """Undo a run. Raises SettingsError for one that can't be, UnsafePlan before the first write where it is too
+    large or portal.yaml freezes all writes.
 
     Raises StoreError where another run is writing to the portal. Nothing to do makes no run.
     A KeyboardInterrupt passes through with a text that says how far it came; the next undo of the run goes on there.
@@ -67,6 +69,7 @@ def write_undo(
     portal = session.portal.id
     with PortalLease(store, portal, "hubsync undo --write") as lease:
         started = session.portal_now()
+        refuse_frozen(session.pace, started)
         store.close_dead_runs(portal, started)
         recover(session.gateway, store, portal, started, fence=lease.transaction)
         plan = plan_undo(session, store, number, allow_backward=allow_backward)

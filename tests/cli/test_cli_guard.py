@@ -122,6 +122,38 @@ def test_in_a_freeze_nothing_is_set_in_bulk_either(frozen: Desk, capsys: pytest.
     assert frozen.written() == []
 
 
+def test_in_a_freeze_nothing_is_undone(frozen: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    contact = frozen.lead("QUALIFIED")
+    frozen.sync()
+    before = len(frozen.written())
+    assert run(["undo", "1"]) in {0, 1}  # the preview is there all the same
+    assert run(["undo", "1", "--write", "--allow-backward"]) == 4
+    assert "freezes all writes" in capsys.readouterr().err
+    assert (len(frozen.written()), frozen.stage(contact)) == (before, "salesqualifiedlead")
+
+
+def test_in_a_freeze_no_setup_is_done_or_undone(frozen: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    options = frozen.portal.schemas.properties["contacts"][STATUS].options
+    frozen.portal.schemas.set_options("contacts", STATUS, [o for o in options if o.value != "NURTURE"])
+    assert run(["setup", "--write"]) == 4
+    assert "freezes all writes" in capsys.readouterr().err
+    rules = frozen.folder / "rules" / "portal.yaml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.replace("from: 2026-03-01, to: 2026-03-02", "from: 2026-02-01, to: 2026-02-02"), "utf-8")
+    assert run(["setup", "--write"]) == 0
+    rules.write_text(text, encoding="utf-8")
+    assert run(["undo", "1", "--write"]) == 4
+    assert "NURTURE" in [o.value for o in frozen.portal.schemas.properties["contacts"][STATUS].options]
+
+
+def test_a_freeze_that_ends_before_it_begins_is_a_fault(frozen: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = frozen.folder / "rules" / "portal.yaml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.replace("to: 2026-03-02", "to: 2026-02-02"), encoding="utf-8")
+    assert run(["sync", "--write"]) == 2
+    assert "it ends (2026-02-02) before it begins (2026-03-01)" in capsys.readouterr().err
+
+
 def test_a_freeze_that_is_no_date_is_a_fault_with_its_line(frozen: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     del monkeypatch
     folder = frozen.folder / "rules" / "portal.yaml"
