@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hubsync.errors import PortalTemporaryError
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
+from hubsync.policy.pacing import Freeze
 from hubsync.sandbox import acts
 from hubsync.service.worker import BACK_OFF, UNREADABLE
 from hubsync.sync import looking
@@ -251,3 +253,23 @@ def test_a_timer_that_falls_due_is_looked_at_and_one_that_is_far_away_is_not(des
     station.work()
     assert desk.stage(contact) == SQL
     assert station.looked_at() == [contact, contact]
+
+
+def test_in_a_freeze_nothing_is_written_and_what_is_due_is_done_after_it(desk: Desk, station: Station) -> None:
+    contact, timed = qualified(desk), desk.lead("CONNECTED")
+    desk.sets(timed, STATUS, "QUALIFIED")
+    station.hint(timed)
+    station.work()
+    now = desk.clock.now()
+    pace = desk.loaded.pace("US/Eastern", {})
+    freeze = Freeze(now, now + timedelta(days=3), "quarter's end")
+    station.session = replace(station.session, pace=replace(pace, freezes=(freeze,)))
+    station.hint(contact)
+    station.work()
+    desk.later(days=1)
+    station.work()
+    assert desk.written() == []
+    assert [item.contact for item in station.due()] == [contact]
+    desk.later(days=2)
+    station.work()
+    assert (desk.stage(contact), desk.stage(timed)) == (SQL, SQL)
