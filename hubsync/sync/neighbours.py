@@ -47,6 +47,7 @@ def admit_alone(
 ) -> str | None:
     """Let a run write, and give the number of our app where it is known. Up to three calls, at most once an hour.
 
+    After a run that failed it is asked anew, since that run may have met the other one.
     Raises StoreError where the database has seen no run but the portal shows traces of a hubsync (`admit`), and where
     one that isn't this database's wrote to a contact lately; `adopt` takes over what was written until now, and what
     comes afterwards is another's again. `now` is the portal's time.
@@ -137,6 +138,9 @@ def _at(entry: Mapping[str, object]) -> datetime:
 
 
 def _asked_lately(store: Store, portal: int, now: datetime) -> bool:
+    """Whether that is known well enough: not after a run that failed, since it may have found the other one."""
+    if any(run.state == "failed" for run in store.runs(portal, 1)):
+        return False
     text = store.cursor(portal, ALONE)
     return text is not None and timedelta() <= now - datetime.fromisoformat(text) <= ASKED_AGAIN
 

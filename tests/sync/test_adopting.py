@@ -15,6 +15,8 @@ from hubsync.sync import reconcile
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
 from hubsync.sync.setting_up import write_setup
+from tests.sync.bulk_desk import asked
+from tests.sync.bulk_desk import write as set_status
 from tests.sync.desk import GENEROUS, STATUS, Desk, acted, ago
 
 
@@ -154,6 +156,24 @@ def test_a_second_hubsync_is_found_by_its_entries_and_refused(desk: Desk, lost: 
         desk.sync()
     assert desk.status(second) == "QUALIFIED"
     assert [r.state for r in desk.store.runs(desk.portal.portal_id)] == ["done"], "refused before a run began"
+
+
+def test_a_command_after_the_run_that_met_a_second_hubsync_writes_nothing_either(desk: Desk, lost: Store) -> None:
+    desk.lead("QUALIFIED")
+    desk.sync()  # from what it wrote hubsync knows its own app
+    desk.later(minutes=5)
+    desk.sync()
+    sync(desk, lost, adopt=True)  # the other one, with a database of its own
+    contact = desk.lead(stage="marketingqualifiedlead", at=desk.later(minutes=5))
+    desk.later(minutes=5)
+    assert acted(sync(desk, lost)) == ["applied", "applied"]
+    desk.later(minutes=5)
+    with pytest.raises(StoreError, match=rf"of contact {contact}.*a second hubsync"):
+        desk.sync()
+    desk.later(minutes=5)
+    with pytest.raises(StoreError, match=rf"of contact {contact}.*a second hubsync"):
+        set_status(desk, asked(desk, "nurture", "lead_status is new"))
+    assert desk.status(contact) == "NEW"
 
 
 def test_without_the_signature_a_second_hubsync_is_found_where_histories_are_read_anyway(
