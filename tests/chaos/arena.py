@@ -104,6 +104,10 @@ class Arena:
             found = store.ledger_of(self.portal.portal_id, contacts)
         return sorted((row for rows in found.values() for row in rows), key=lambda row: row.id)
 
+    def is_gone(self, contact: str) -> bool:
+        """Whether nobody of this id, nor whoever it was merged into, is there any more: erased for good."""
+        return self.portal.survivor(contact) not in self.portal.tables["contacts"].records
+
     def overrides(self) -> tuple[Override, ...]:
         """What hubsync has on record of people's choices against its own."""
         with open_store("sqlite:///hubsync.db", base=self.folder) as store:

@@ -74,6 +74,7 @@ def wilder(number: int, rng: Random, others: list[int]) -> Act:
         return wild(number, rng)
     what, value = rng.choice((
         ("reply", ""), ("reply", "auto"), ("meeting", ""), ("form", ""), ("merged", str(rng.choice(others))),
+        ("erased", ""),
     ))  # fmt: skip
     return Act(number, what, value)
 

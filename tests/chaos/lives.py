@@ -127,6 +127,10 @@ class World:
             survivor = acts.merge_contacts(self.portal, into.id, contact, at=at, new_id=act.contact % 2 == 1)
             self.contacts = [survivor if id_ in (contact, into.id) else id_ for id_ in self.contacts]
 
+    def erased(self, act: Act, contact: str, rep: str, at: datetime) -> None:
+        """The contact is deleted for good, as the law allows them to ask."""
+        acts.privacy_delete(self.portal, contact, at=at)
+
     def owner(self, act: Act, contact: str, rep: str, at: datetime) -> None:
         """The contact is given to its rep, or taken away."""
         acts.assign_owner(self.portal, contact, rep if act.value else "", self.reps[0], at=at)

@@ -30,8 +30,6 @@ from tests.chaos.storm import KINDS
 from tests.chaos.verdict import breaches, ended_otherwise
 from tests.sync.desk import NOW
 
-FAULTS = 0.02
-"""Share of calls that fail."""
 HASTY = (*KINDS[1:], lambda _rng: Fault("rate_limited", retry_after="1"))
 """The faults, of which none makes the service wait for as long as a busy hour of the portal takes here."""
 GUARD = re.compile(r"^guard: \{.*\}$", re.MULTILINE)
@@ -39,6 +37,8 @@ WIDE_OPEN = (
     "guard: {share: 100%, at_least: 100000, tasks: 1000000, tasks_per_owner: 100000, burst: 100000, "
     "rule_an_hour: 1000000, all_a_day: 1000000}"
 )
+TABLES = ("contact", "write", "override", "plan_entry", "contact_alias")
+"""Of the database: all that may tell of a contact, but for hints."""
 TICK = 0.1
 UP_WITHIN, DEAD_WITHIN, AT_REST_WITHIN = 40.0, 5.0, 120.0
 """Seconds for the service to answer, for a request that brings death, and to come to rest."""
@@ -60,11 +60,12 @@ class Soaked:
 
 @dataclass(slots=True)
 class Soak:
-    """One course, played on a running service. `pace`: real seconds for a minute of the portal."""
+    """One course, played on a running service; `pace` and all else as `soak` has it."""
 
     course: Course
     arena: Arena
     pace: float
+    faults: float
     waits_for_lease: bool
     happened: list[tuple[datetime, Act]] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
@@ -122,11 +123,22 @@ class Soak:
         self.figures |= Counter(events=tally.put, lost=tally.lost, requests=tally.sent, refused=tally.refused)
         with sqlite3.connect(self.arena.folder / "hubsync.db") as database:
             left = database.execute("SELECT contact_id, due_at, attempts, why FROM work").fetchall()
+            known = [(table, id_) for table in TABLES for (id_,) in database.execute(f"SELECT contact_id FROM {table}")]  # noqa: S608
+        erased = self._erased()
+        self.figures["erased"] = len(erased)
         return [
             *(f"a fault of its own: {line[:2_000]}" for line in log if FAULTS_OF_ITS_OWN.search(line)),
             *([f"{tally.given_up} webhooks were never accepted"] if tally.given_up else []),
             *(f"left in work: {row}" for row in left if row[2]),
+            *(f"{table} still has {id_}, which was erased" for table, id_ in known if id_ in erased),
         ]
+
+    def _erased(self) -> set[str]:
+        """Contacts of privacy deletions of which hubsync was told, with all that had been merged into them."""
+        portal = self.arena.portal
+        told = {w.id for w in portal.journal.writes if (w.kind, w.after) == ("contacts", "purged")}
+        told -= {str(e["objectId"]) for e in self._sender.lost if e["subscriptionType"] == "contact.privacyDeletion"}
+        return told | {id_ for id_ in portal.aliases if portal.survivor(id_) in told}
 
     def _begin(self) -> None:
         self._weather(None)
@@ -136,7 +148,7 @@ class Soak:
         self._wait_until(lambda: self._serving.is_up() or self._serving.code is not None, UP_WITHIN, "it never came up")
 
     def _weather(self, kill: Kill | None) -> None:
-        self.arena.storm.brew(Round((), NOW, (), (), kill, fault_rate=FAULTS, skew=timedelta(0)))
+        self.arena.storm.brew(Round((), NOW, (), (), kill, fault_rate=self.faults, skew=timedelta(0)))
 
     def _live(self) -> None:
         """Time passes, people act, the service dies and comes back."""
@@ -184,30 +196,31 @@ class Soak:
     # The end -----------------------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
-        """No faults and no edits any more, every webhook that is to come has come, and polls have found the others."""
+        """No faults and no edits any more, and every webhook that is to come has come."""
         self.arena.storm.calm()
-        ended = self.arena.clock.now().timestamp()
-        drained = lambda: self.arena.box.drain(0.5, hurry=True)  # noqa: E731
-        self._wait_until(drained, AT_REST_WITHIN, "webhooks were never accepted")
-        self._move_to(self.arena.clock.now() + timedelta(seconds=30))
-        self._rest(polled_since=ended)
+        self._wait_until(self._drained, AT_REST_WITHIN, "webhooks were never accepted")
+
+    def _drained(self) -> bool:
+        return self.arena.box.drain(0.5, hurry=True)
 
     def _come_to_rest(self) -> None:
-        """Let time pass until it does nothing more."""
+        """Let time pass until it does nothing more, and polls have found what no webhook told."""
+        ended = self.arena.clock.now().timestamp()
         for number, pause in enumerate(PAUSES):
             before = self.written
             self.arena.clock.advance(pause)
-            self._rest()
+            self._rest(polled_since=ended if number else 0.0)
             self.figures["pauses_to_rest"] = number + 1
             if number and self.written == before:
                 return
         self._must(False, "it never came to rest")
 
-    def _rest(self, polled_since: float = 0.0) -> None:
+    def _rest(self, polled_since: float) -> None:
         """Wait until nothing is to be done. Only calls of its own tell it what time it is here: so somebody acts."""
         for owner in self.arena.world.reps[:3]:
             acts.assign_owner(self.arena.portal, self._canary, owner)
-        since, before, metrics = time.monotonic(), -1.0, {}
+        self._drained()
+        since, before, metrics = time.monotonic(), -1.0, dict[str, float]()
 
         def rests() -> bool:
             nonlocal since, before, metrics
@@ -251,11 +264,13 @@ def soak(
     minutes: int,
     kills: int,
     pace: float = 1.0,
+    faults: float = 0.02,
     wrong_tokens: float = 0.0,
     waits_for_lease: bool = False,
 ) -> Soaked:
     """Play the seed's course on a service, then what happened once more in peace, and compare.
 
+    `pace`: real seconds for a minute of the portal; `faults`: share of calls that fail, `wrong_tokens` that are refused.
     Without `waits_for_lease` the seconds pass at once for which a killed service keeps the next one from writing.
     """
     began = time.monotonic()
@@ -267,7 +282,7 @@ def soak(
     arena = Arena(script, runner, folder / "served", rules=rules, frozen=False)
     arena.haste = round(60 / pace)
     arena.storm.wrong_tokens = wrong_tokens
-    played = Soak(course, arena, pace, waits_for_lease)
+    played = Soak(course, arena, pace, faults, waits_for_lease)
     wrong: list[str] = []
     with arena:
         try:

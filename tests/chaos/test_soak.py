@@ -20,7 +20,7 @@ def test_a_service_left_alone_in_bad_weather_loses_nothing_does_nothing_twice_an
 ) -> None:
     print(f"HUBSYNC_CHAOS_SEED={SEED}")
     with Runner() as runner:
-        soaked = soak(SEED, runner, tmp_path, contacts=150, minutes=14, kills=1)
+        soaked = soak(SEED, runner, tmp_path, contacts=150, minutes=12, kills=1, faults=0.08)
     print(soaked.figures, soaked.told)
     assert soaked.wrong == ()
     assert soaked.figures["killed"] == 1

@@ -31,8 +31,8 @@ REFERENCE = re.compile(r"\[hubsync ([A-Z2-7]{10})\]")
 
 
 def breaches(arena: Arena) -> list[str]:
-    """Everything that doesn't hold, one line each."""
-    ledger = arena.ledger()
+    """Everything that doesn't hold, one line each. Of contacts that were erased for good nothing is asked here."""
+    ledger = [row for row in arena.ledger() if not arena.is_gone(row.contact)]
     return [
         *(f"row {r.id} was never settled: {told(r)}" for r in ledger if r.state in ("planned", "sent")),
         *writes_differ(arena, ledger),
@@ -52,7 +52,8 @@ def writes_differ(arena: Arena, ledger: list[Write]) -> Iterator[str]:
     again: Counter[tuple[str, str, str]] = Counter()
     last: dict[tuple[str, str], tuple[str, int]] = {}
     for w in arena.portal.journal.writes:
-        if w.kind == "contacts" and w.source == arena.portal.app_source and w.property not in UNRECORDED:
+        ours = w.kind == "contacts" and w.source == arena.portal.app_source and w.property not in UNRECORDED
+        if ours and not arena.is_gone(w.id):
             before, at = last.get((w.id, w.property), ("", -ONE_RUN * arena.haste))
             repeated = before == w.after and w.at - at < ONE_RUN * arena.haste
             (again if repeated else journal)[arena.portal.survivor(w.id), w.property, w.after] += 1
@@ -92,14 +93,18 @@ def tasks_differ(arena: Arena, ledger: list[Write]) -> Iterator[str]:
     ours = arena.portal.app_source
     made = {w.id for w in arena.portal.journal.writes if (w.kind, w.after, w.source) == ("tasks", "created", ours)}
     rows = Counter(r.object_id for r in ledger if r.kind == "task" and r.state in HAPPENED)
-    yield from (f"task {id_} is in no row" for id_ in sorted(made - rows.keys()))
+    records = [arena.portal.tables["tasks"].records[id_] for id_ in sorted(made)]
+    erased = {record.id for record in records if not record.linked("contacts")}
+    yield from (f"task {id_} is in no row" for id_ in sorted(made - erased - rows.keys()))
     yield from (f"rows name a task {id_} that isn't hubsync's" for id_ in rows.keys() - made)
     yield from (f"{count} rows name task {id_}" for id_, count in rows.items() if count > 1)
-    records = [arena.portal.tables["tasks"].records[id_] for id_ in sorted(made)]
     references = Counter(m[1] for r in records if (m := REFERENCE.search(r.values.get("hs_task_body", ""))))
     yield from (f"the reference {ref} stands in {count} tasks" for ref, count in references.items() if count > 1)
+    merged = {arena.portal.survivor(id_) for id_ in arena.portal.aliases}  # has the tasks of all that it was
     alike = Counter(
-        (*sorted(r.linked("contacts")), r.values["hs_task_subject"], r.values["hs_timestamp"]) for r in records
+        (*sorted(r.linked("contacts")), r.values["hs_task_subject"], r.values["hs_timestamp"])
+        for r in records
+        if r.linked("contacts") and not merged.intersection(r.linked("contacts"))
     )
     yield from (f"{count} tasks alike: {key}" for key, count in alike.items() if count > 1)
 
