@@ -270,7 +270,7 @@ def soak(
 ) -> Soaked:
     """Play the seed's course on a service, then what happened once more in peace, and compare.
 
-    `pace`: real seconds for a minute of the portal; `faults`: share of calls that fail, `wrong_tokens` that are refused.
+    `pace`: real seconds for a minute of the portal. `faults`: share of calls that fail, `wrong_tokens`: are refused.
     Without `waits_for_lease` the seconds pass at once for which a killed service keeps the next one from writing.
     """
     began = time.monotonic()
