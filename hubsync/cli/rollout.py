@@ -120,7 +120,7 @@ def _names(loaded: LoadedRules, policy: Policy, rule: str, team: str | None) -> 
     """The name to move, with those in the file that stand before it: a rule's id outranks its playbook id."""
     known = names_of(policy.rules)
     if rule not in known:
-        raise SettingsError(f'"{rule}" is neither a rule nor a playbook id of one{did_you_mean(rule, known)}.')
+        raise SettingsError(f'"{rule}" is neither a rule nor a playbook id of one{did_you_mean(rule, known) or "."}')
     caps: Mapping[str, str] = caps_of(loaded.files.rollout, team).rules
     return (rule, *(r.id for r in policy.rules if r.playbook == rule and r.id in caps))
 

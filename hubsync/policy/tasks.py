@@ -17,6 +17,8 @@ from hubsync.policy.view import Missing, View
 
 REPLACED = "a newer task replaces it"
 """Why an untouched task goes where another cause brings a new one."""
+TWICE = "another task of hubsync's is open for the same lead"
+"""Why one goes where two leads were merged."""
 
 
 class TaskDecisions:
@@ -141,21 +143,30 @@ class TaskDecisions:
     def _one_at_a_time(self) -> None:
         """Of several new tasks the one with the latest cause stays.
 
-        It replaces untouched older ones; an edited one holds it back.
+        It replaces untouched older ones; an edited one holds it back. Leads that were merged bring a task each.
         """
         if not self.created:
+            self._one_of_the_open()
             return
         ordered = sorted(self.created, key=lambda t: (t.cause.at, t.rule, t.template))
         newest = ordered[-1]
         for task in ordered[:-1]:
             self.superseded.append(Superseded(task.rule, task.playbook, task.cause, task.template, "", newest.rule))
-        going = {w.task.write_id for w in self.withdrawn}
-        staying = [t for t in self.view.contact.open_tasks if t.write_id not in going]
+        staying = self._staying()
         if any(not t.untouched for t in staying):
             self.held, self.created = [newest], []
             return
         self.created = [newest]
         self.withdrawn += [WithdrawTask(t, REPLACED) for t in staying]
+
+    def _one_of_the_open(self) -> None:
+        """An edited task stays, else the newest; untouched others go."""
+        staying = sorted(self._staying(), key=lambda t: (not t.untouched, t.write_id))
+        self.withdrawn += [WithdrawTask(t, TWICE) for t in staying[:-1] if t.untouched]
+
+    def _staying(self) -> list[OpenTask]:
+        going = {w.task.write_id for w in self.withdrawn}
+        return [t for t in self.view.contact.open_tasks if t.write_id not in going]
 
 
 def _fill(text: str, words: dict[str, str]) -> str:

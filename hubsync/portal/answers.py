@@ -159,7 +159,11 @@ def _problem(name: str, item: Json, code: str) -> tuple[str, str | None, str, st
 def _rate_limited(headers: Mapping[str, str], body: Json, correlation: str | None) -> RateLimited:
     said = str(body.get("message", ""))
     daily = body.get("policyName") == "DAILY" or "daily limit" in said
-    what = "today's allowance is spent" if daily else "too many calls in a short time"
+    what = (
+        "today's allowance is spent, until midnight of the account's time zone"
+        if daily
+        else "too many calls in a short time"
+    )
     return RateLimited(
         f"HubSpot asks to slow down (429): {what}.",
         retry_after=retry_after(headers),

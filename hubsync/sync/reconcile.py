@@ -5,7 +5,8 @@ A plan is complete before anything is written; a run that is killed at any line 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -151,8 +152,9 @@ def write(
         started = session.portal_now()
         session, notices = as_known(session, store)
         store.close_dead_runs(portal, started)
-        recover(session.gateway, store, portal, started, fence=lease.transaction)
-        app_id = admit_alone(session, store, lease, started, adopt=adopt)
+        with _advice(session):
+            recover(session.gateway, store, portal, started, fence=lease.transaction)
+            app_id = admit_alone(session, store, lease, started, adopt=adopt)
         first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
@@ -191,6 +193,16 @@ def write(
     tally.uncertain = uncertain_tasks(store, portal)
     tally.missing = looker.missing
     return Outcome(run, tally, horizon.since, session.gateway.calls, notices)
+
+
+@contextmanager
+def _advice(session: Session) -> Iterator[None]:
+    """An error of HubSpot's passes through with what helps against it, and when."""
+    try:
+        yield
+    except PortalError as error:
+        error.add_note(what_to_do(error, session.portal.account, session.portal_now()))
+        raise
 
 
 def _carry_out(

@@ -80,7 +80,7 @@ def treatment_of(portal: BoundPortal, categories: Categories, category: str, wan
     """
     known = {*categories.specs, *(r.id for r in portal.policy.rules)}
     if category not in known:
-        raise SettingsError(f'"{category}" is no category of the backlog{did_you_mean(category, known)}.')
+        raise SettingsError(f'"{category}" is no category of the backlog{did_you_mean(category, known) or "."}')
     says, proposed = categories.says(category)
     chosen = wanted or proposed
     if chosen == LEAVE:

@@ -72,7 +72,19 @@ def test_two_leads_with_a_task_each_have_one_open_task_when_merged_and_none_is_w
         desk.later(hours=1)
         desk.sync()
     assert [r.object_id for r in desk.ledger(survivor, other) if r.kind == "task" and r.state == "applied"] == written
-    assert {t.id for t in desk.tasks(survivor)} <= set(written)
+    assert [t.id for t in desk.tasks(survivor)] == [written[-1]]
+
+
+def test_of_two_tasks_that_a_merge_brings_together_the_one_that_a_person_edited_stays(desk: Desk) -> None:
+    one = desk.lead("NEW", at=ago(minutes=30), email="one@example.com")
+    other = desk.lead("NEW", at=ago(minutes=30), email="other@example.com")
+    desk.sync()
+    (edited,) = desk.tasks(one)
+    acts.edit_task(desk.portal, edited.id, "hs_task_subject", "Call after lunch")
+    survivor = acts.merge_contacts(desk.portal, one, other)
+    desk.later(hours=1)
+    desk.sync()
+    assert [t.id for t in desk.tasks(survivor)] == [edited.id]
 
 
 def test_a_timer_of_the_one_merged_away_finds_the_survivor(desk: Desk) -> None:
