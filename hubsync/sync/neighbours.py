@@ -79,7 +79,7 @@ def foreign(
         return None
     history = contact.history or {}
     sent = [row for row in rows if row.sent_at is not None and row.kind in {"set", "undo"}]
-    signed = [_at(e) for e in history.get(LAST_ACTION, ()) if e.get("sourceType") == INTEGRATION]
+    signed = [e for e in history.get(LAST_ACTION, ()) if e.get("sourceType") == INTEGRATION]
     accounted: list[datetime] = []
     for name in (STATUS, STAGE):
         entries = history.get(name, ())
@@ -109,12 +109,20 @@ def _placed(entries: Sequence[RawEntry], rows: Sequence[Write]) -> frozenset[int
     return frozenset(mine)
 
 
-def _is_hubsyncs(entry: RawEntry, app_id: str | None, signed: Sequence[datetime]) -> bool:
-    """Whether a hubsync wrote it: our app, or an app that signed it with its last action at that moment."""
+def _is_hubsyncs(entry: RawEntry, app_id: str | None, signed: Sequence[RawEntry]) -> bool:
+    """Whether a hubsync wrote it: our app, or an app that signed it with its last action at that moment.
+
+    An app that reacts to a write of ours within the second has signed nothing: signature and entry name one app.
+    """
     if entry.get("sourceType") != INTEGRATION:
         return False
     by_our_app = app_id is not None and str(entry.get("sourceId")) == app_id
-    return by_our_app or any(abs(_at(entry) - moment) <= TOGETHER for moment in signed)
+    return by_our_app or any(abs(_at(entry) - _at(one)) <= TOGETHER and _by_one_app(entry, one) for one in signed)
+
+
+def _by_one_app(entry: RawEntry, other: RawEntry) -> bool:
+    """Whether both may be one app's: an entry that names none may be anyone's."""
+    return len({str(e["sourceId"]) for e in (entry, other) if e.get("sourceId")}) < 2
 
 
 def _timely(entry: RawEntry, name: str, sent: Sequence[Write]) -> bool:

@@ -21,7 +21,7 @@ from hubsync.sync.scope import Scope
 from hubsync.sync.treating import treatment_of, write_treatment
 from tests.sync.bulk_desk import asked
 from tests.sync.bulk_desk import write as set_status
-from tests.sync.desk import GENEROUS, MQL, STAGE, STATUS, Desk, ago
+from tests.sync.desk import GENEROUS, MQL, SQL, STAGE, STATUS, Desk, ago
 from tests.sync.undoing import LAST_ACTION, undo
 
 RECENT = Scope()
@@ -105,6 +105,16 @@ def test_an_app_that_sets_the_status_without_the_signature_is_no_hubsync(desk: D
     acts.person_sets(desk.portal, contact, LAST_ACTION, "I did this", desk.rep)
     desk.later(hours=2)
     desk.sync()
+
+
+def test_an_app_that_reacts_to_our_write_within_a_second_is_no_hubsync(desk: Desk) -> None:
+    contact = desk.lead("", MQL, at=ago(days=1))
+    desk.sync()  # becomes New (A2), signed
+    acts.integration_sets(desk.portal, contact, STAGE, SQL, app_id="4711")
+    desk.later(hours=2)
+    acts.person_sets(desk.portal, contact, STATUS, "CONNECTED", desk.rep)
+    desk.sync()
+    assert desk.status(contact) == "CONNECTED"
 
 
 def test_once_adopted_what_came_before_is_ours_and_what_comes_after_is_anothers(
