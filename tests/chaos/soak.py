@@ -120,7 +120,7 @@ class Soak:
         """What was wrong with the service itself, whatever became of the contacts."""
         tally = self._sender.tally
         log = self._serving.log.read_text(errors="replace").splitlines()
-        self.figures |= Counter(events=tally.put, lost=tally.lost, requests=tally.sent, refused=tally.refused)
+        self.figures.update(events=tally.put, lost=tally.lost, requests=tally.sent, refused=tally.refused)
         with sqlite3.connect(self.arena.folder / "hubsync.db") as database:
             left = database.execute("SELECT contact_id, due_at, attempts, why FROM work").fetchall()
             known = [(table, id_) for table in TABLES for (id_,) in database.execute(f"SELECT contact_id FROM {table}")]  # noqa: S608
@@ -153,7 +153,7 @@ class Soak:
     def _live(self) -> None:
         """Time passes, people act, the service dies and comes back."""
         began, agenda, clock = time.monotonic(), list(reversed(self.course.agenda)), self.arena.clock
-        while (moment := clock.now()) < self.course.ends or self._kills or self._serving.code is not None:
+        while clock.now() < self.course.ends or self._kills or self._struck_at or self._serving.code is not None:
             moment = NOW + timedelta(minutes=(time.monotonic() - began) / self.pace)
             while agenda and agenda[-1][0] <= moment:
                 at, act = agenda.pop()
@@ -189,6 +189,7 @@ class Soak:
     def _has_ended(self, code: int) -> None:
         self._must(code == -9 or code == 3, f"it ended by itself with {code}: {self._last_words()}")
         self.figures["killed" if code == -9 else "could_not_go_on"] += 1
+        self.figures["kills_missed"] += code != -9 and self._struck_at is not None
         self.arena.storm.over()
         if not self.waits_for_lease:
             self.arena.lease_runs_out()

@@ -21,8 +21,8 @@ def test_a_service_left_alone_in_bad_weather_loses_nothing_does_nothing_twice_an
     print(f"HUBSYNC_CHAOS_SEED={SEED}")
     with Runner() as runner:
         soaked = soak(SEED, runner, tmp_path, contacts=150, minutes=12, kills=1, faults=0.08)
-    print(soaked.figures, soaked.told)
+    print(soaked.figures, soaked.told, *soaked.wrong, sep="\n")
     assert soaked.wrong == ()
-    assert soaked.figures["killed"] == 1
+    assert soaked.figures["killed"] + soaked.figures["kills_missed"] == 1
     assert soaked.figures["lost"] > 0
     assert sum(count for kind, count in soaked.told.items() if kind.startswith("fault ")) > 0
