@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -121,7 +122,7 @@ class Soak:
         tally = self._sender.tally
         log = self._serving.log.read_text(errors="replace").splitlines()
         self.figures.update(events=tally.put, lost=tally.lost, requests=tally.sent, refused=tally.refused)
-        with sqlite3.connect(self.arena.folder / "hubsync.db") as database:
+        with closing(sqlite3.connect(self.arena.folder / "hubsync.db")) as database:
             left = database.execute("SELECT contact_id, due_at, attempts, why FROM work").fetchall()
             known = [(table, id_) for table in TABLES for (id_,) in database.execute(f"SELECT contact_id FROM {table}")]  # noqa: S608
         erased = self._erased()
