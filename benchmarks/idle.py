@@ -24,15 +24,13 @@ from hubsync.store.database import open_store
 from hubsync.store.values import Look
 from hubsync.sync.binding import bind
 
-SETTLES_IN = 10.0
-"""Seconds after the start that aren't measured."""
-
 
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=100_000, help="that wait (100,000)")
     parser.add_argument("--seconds", type=float, default=60.0, help="to measure (60)")
+    parser.add_argument("--warm-up", type=float, default=10.0, help="seconds before (10)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Sandbox(a_portal(10, SETTLED), daily=UNLIMITED) as box:
         folder = Path(name)
@@ -40,7 +38,7 @@ def main() -> None:
             pass  # makes the database and the rules
         _fill(box, folder, args.contacts)
         with a_service(box, folder) as served:
-            time.sleep(SETTLES_IN)
+            time.sleep(args.warm_up)
             used, began = served.cpu_seconds(), time.monotonic()
             time.sleep(args.seconds)
             share = (served.cpu_seconds() - used) / (time.monotonic() - began)

@@ -49,12 +49,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=50.0, help="contacts changed a second (50)")
     parser.add_argument("--seconds", type=float, default=120.0, help="for so long (120)")
     parser.add_argument("--latency", type=float, default=0.1, help="of every answer of the portal, in seconds (0.1)")
+    parser.add_argument("--after", type=float, default=25.0, help="seconds for the look after the last writes (25)")
     parser.add_argument("--mix", choices=sorted(MIXES), action="append", help="only this; may be repeated")
     args = parser.parse_args()
-    print(json.dumps({mix: lag(mix, args.rate, args.seconds, args.latency) for mix in args.mix or MIXES}))
+    print(json.dumps({mix: lag(mix, args.rate, args.seconds, args.latency, args.after) for mix in args.mix or MIXES}))
 
 
-def lag(mix: str, rate: float, seconds: float, latency: float) -> dict[str, Any]:
+def lag(mix: str, rate: float, seconds: float, latency: float, after: float) -> dict[str, Any]:
     """One mix: lag in seconds (p50, p99, the longest), calls per changed contact, and what was left undone."""
     lead, act, corrected = MIXES[mix]
     portal = a_portal(int(rate * seconds), lead)
@@ -70,7 +71,7 @@ def lag(mix: str, rate: float, seconds: float, latency: float) -> dict[str, Any]
         before = portal.journal.request_count
         acted = _act(portal, contacts, act, rate)
         _wait_until(lambda: len(_corrections(portal, corrected)) >= len(contacts), 60.0)
-        time.sleep(25.0)  # the look after the last writes
+        time.sleep(after)
         calls = Counter(r.path.partition("?")[0] for r in portal.journal.requests if r.number > before)
     done = _corrections(portal, corrected)
     lags = sorted((done[c] - acted[c]) / 1_000 for c in contacts if c in done)
@@ -105,9 +106,9 @@ def _corrections(portal: Portal, name: str) -> dict[str, int]:
 
 
 def _wait_for_quiet(box: Sandbox) -> None:
-    """Until the service has looked at everybody once: no request for three seconds."""
+    """Until the service has looked at everybody once: no request for two seconds."""
     count, since = -1, time.monotonic()
-    while time.monotonic() - since < 3.0:
+    while time.monotonic() - since < 2.0:
         if box.portal.journal.request_count != count:
             count, since = box.portal.journal.request_count, time.monotonic()
         time.sleep(0.2)

@@ -141,7 +141,7 @@ def _body(portal: int, contacts: list[str]) -> bytes:
 def _wait_until_idle(served: Served, within: float = 120.0) -> None:
     end = time.monotonic() + within
     quiet = 0
-    while quiet < 5 and time.monotonic() < end:
+    while quiet < 3 and time.monotonic() < end:
         time.sleep(1.0)
         quiet = quiet + 1 if served.metric("hubsync_work_depth") == 0 else 0
 

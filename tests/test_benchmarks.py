@@ -122,6 +122,24 @@ def test_killed_runs_lose_no_work_and_do_none_twice(run: Run) -> None:
     assert (result["lost"], result["wrong"]) == (0, 0)
 
 
+def test_the_lag_of_the_service_is_measured_and_nobody_is_left_out(run: Run) -> None:
+    result = run("lag", "--rate", 20, "--seconds", 3, "--latency", 0, "--after", 0, "--mix", "qualified")["qualified"]
+    assert (result["contacts"], result["corrected"], result["refused_429"]) == (60, 60, 0)
+
+
+def test_signed_requests_are_taken_and_what_was_acknowledged_outlives_a_kill(run: Run) -> None:
+    result = run("receiver", "--contacts", 150, "--seconds", 2, "--connections", 4, "--rate", 60)
+    assert result["requests"] > 20
+    assert (result["not_2xx"], result["left_after_kill"]) == (0, 0)
+    assert result["calls_after_kill"] > 0
+
+
+def test_an_idle_service_is_measured(run: Run) -> None:
+    result = run("idle", "--contacts", 500, "--seconds", 2, "--warm-up", 1)
+    assert result["contacts"] == 500
+    assert result["rss_mib"] > 20
+
+
 def test_every_script_is_tested_here_and_named_in_the_readme() -> None:
     scripts = {path.stem for path in BENCHMARKS.glob("*.py") if "__main__" in path.read_text()}
     told = (BENCHMARKS / "README.md").read_text()

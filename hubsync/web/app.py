@@ -102,8 +102,8 @@ def build_app(config: WebConfig, parts: Parts) -> ASGIApp:
     app.include_router(probes(parts.health, parts.metrics.registry))
     app.include_router(_pages(config, parts, reception, app).router())
     app.add_exception_handler(Exception, _failed)
-    front = Front(app, {("POST", r.path): r.app for r in webhooks if "{" not in r.path})
-    return BelowPrefix(SecurityHeaders(front), urlsplit(config.public_url or "").path.rstrip("/"))
+    front = Front(SecurityHeaders(app), {("POST", r.path): r.app for r in webhooks if "{" not in r.path})
+    return BelowPrefix(front, urlsplit(config.public_url or "").path.rstrip("/"))
 
 
 def _reception(config: WebConfig, parts: Parts) -> Reception:

@@ -93,6 +93,10 @@ class _Usual(NamedTuple):
     delay: timedelta
 
 
+_NEW = _Usual("", "", timedelta(0))
+"""In the place of what a kind of event asks for, before it was worked out."""
+
+
 class _Unusable(Exception):
     """Why an event can't be used; never leaves this module."""
 
@@ -140,24 +144,26 @@ def _unusual(document: list[Any], expected: Expected, notes: _Notes) -> Iterator
     record with a plain id. A body holds few kinds of these; each kind is worked out once.
     """
     known: dict[tuple[object, ...], _Usual | None] = {}
-    hints = notes.hints
+    hints, used = notes.hints, 0
     for event in document:
         try:
-            ours = event.get("changeSource") == "INTEGRATION" and event.get("sourceId")
-            kind = event["subscriptionType"], event.get("objectTypeId"), event["portalId"], ours
-            usual = known[kind] if kind in known else known.setdefault(kind, _usual(event, expected))
             number = event["objectId"]
+            ours = event["changeSource"] == "INTEGRATION" and event["sourceId"]
+            kind = (event["subscriptionType"], event["portalId"], event.get("objectTypeId"), ours)
+            usual = known.get(kind, _NEW)
         except (AttributeError, KeyError, TypeError):
             yield event
             continue
+        if usual is _NEW:
+            usual = known[kind] = _usual(event, expected)
         if usual is None or type(number) is not int or not 0 < number < 10**20:
             yield event
             continue
-        item = f"{usual.prefix}{number}"
-        before = hints.get(item)
-        if before is None or before.delay > usual.delay:
+        used += 1
+        item = f"{usual.prefix}{number}" if usual.prefix else str(number)
+        if item not in hints or hints[item].delay > usual.delay:
             hints[item] = Hint(item, usual.why, usual.delay)
-        notes.used += 1
+    notes.used += used
 
 
 def _usual(event: Mapping[str, Any], expected: Expected) -> _Usual | None:

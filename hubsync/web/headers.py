@@ -19,6 +19,8 @@ SECURITY = {
 }
 _SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY.items())
 _NOT_KEPT = ((b"cache-control", b"no-store"),)
+NOT_KEPT_JSON = (*_SECURITY, *_NOT_KEPT, (b"content-type", b"application/json"))
+"""The headers of an answer that goes past SecurityHeaders."""
 
 
 class SecurityHeaders:
@@ -31,8 +33,9 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = message.get("headers", [])
-                kept = () if any(name == b"cache-control" for name, _ in given) else _NOT_KEPT
-                message = {**message, "headers": [*given, *_SECURITY, *kept]}
+                there = {name for name, _ in given}
+                more = [header for header in (*_SECURITY, *_NOT_KEPT) if header[0] not in there]
+                message = {**message, "headers": [*given, *more]}
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

@@ -278,8 +278,8 @@ def test_no_body_makes_it_fail(body: bytes) -> None:
 @given(st.lists(st.fixed_dictionaries({"event": odd_events, "copies": st.integers(1, 3)}), max_size=6))
 def test_events_read_together_ask_for_what_each_asks_for_alone(groups: list[dict[str, Any]]) -> None:
     events = [group["event"] for group in groups for _ in range(group["copies"])]
-    alone = [parse_events(json.dumps([event]).encode(), EXPECTED) for event in events]
-    together = parse_events(json.dumps(events).encode(), EXPECTED)
+    alone = [parsed(event) for event in events]
+    together = parsed(*events)
     erased = {id_ for one in alone for id_ in one.erased}
     soonest: dict[str, timedelta] = {}
     for hint in (hint for one in alone for hint in one.hints):
