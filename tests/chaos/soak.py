@@ -135,11 +135,12 @@ class Soak:
         ]
 
     def _erased(self) -> set[str]:
-        """Contacts of privacy deletions of which hubsync was told, with all that had been merged into them."""
-        portal = self.arena.portal
-        told = {w.id for w in portal.journal.writes if (w.kind, w.after) == ("contacts", "purged")}
-        told -= {str(e["objectId"]) for e in self._sender.lost if e["subscriptionType"] == "contact.privacyDeletion"}
-        return told | {id_ for id_ in portal.aliases if portal.survivor(id_) in told}
+        """Contacts of privacy deletions of which hubsync was told. Not who had been merged into them: where hubsync had
+        not looked since the merge, it can't know who that was.
+        """
+        purged = {w.id for w in self.arena.portal.journal.writes if (w.kind, w.after) == ("contacts", "purged")}
+        lost = {str(e["objectId"]) for e in self._sender.lost if e["subscriptionType"] == "contact.privacyDeletion"}
+        return purged - lost
 
     def _begin(self) -> None:
         self._weather(None)
