@@ -55,6 +55,8 @@ class Poller:
     on_polled: Callable[[str, datetime], None] = lambda _kind, _at: None
     waiting: Callable[[], int] = lambda: 0
     pause: Callable[[], bool] = lambda: True
+    covered: Callable[[str], bool] = lambda _contact: False
+    """Whether a contact waits for its look after a write, which sees all that the poll could tell of it."""
     _seen: dict[str, dict[str, datetime]] = field(default_factory=dict)
 
     def poll(self) -> datetime | None:
@@ -101,7 +103,8 @@ class Poller:
             return
         if kind == CONTACTS:
             looked = self.store.looked(self.portal, changed)
-            hints = [Hint(id_, "poll") for id_, at in changed.items() if id_ not in looked or looked[id_] < at]
+            news = (id_ for id_, at in changed.items() if id_ not in looked or looked[id_] < at)
+            hints = [Hint(id_, "poll") for id_ in news if not self.covered(id_)]
         else:
             hints = [Hint(f"{kind}:{id_}", "poll") for id_ in changed]
         commit(self.intake, hints)

@@ -143,6 +143,7 @@ class Service:
             self.metrics.polled,
             self._depth,
             lambda: self._sleep(0.2),
+            self.worker.looks_after,
         )
 
     # What runs beside the worker ---------------------------------------------------------------------------------
@@ -182,6 +183,8 @@ class Service:
             self._sleep(30.0)
 
     def _say_failed(self, name: str, error: Exception, failed: int) -> None:
+        if self._stopping.is_set():
+            return  # it was cut short
         log.warning(f"{name}.failed", reason=redacted(f"{type(error).__name__}: {error}"), failed=failed)
         if isinstance(error, TokenRefused):
             self.health.say("token", redacted(str(error)))

@@ -385,3 +385,13 @@ def test_what_changes_during_a_listing_is_not_taken_for_listed(desk: Desk, stati
     station.gateway.all_contacts = listed_while_the_roll_out_changes  # type: ignore[method-assign, assignment]
     run(station, listing, "rules")
     assert listing.is_due(12, "rules")
+
+
+def test_a_contact_that_waits_for_its_look_after_a_write_is_not_hinted_at_by_the_poll(
+    desk: Desk, poller: Poller, asked: list[str]
+) -> None:
+    one, other = desk.lead("CONNECTED", at=desk.clock.now()), desk.lead("CONNECTED", at=desk.clock.now())
+    desk.later(seconds=20)
+    poller.covered = lambda contact: contact == one
+    poller.poll()
+    assert asked == [other]

@@ -237,7 +237,7 @@ def test_a_contact_merged_into_another_is_looked_at_as_that_one(desk: Desk, stat
     station.rest()
     assert station.store.survivors(station.portal, [other]) == {other: survivor}
     assert station.store.looks(station.portal, [other]) == {}
-    assert len(desk.tasks(survivor)) == 2
+    assert len(desk.tasks(survivor)) == 1
 
 
 def test_a_timer_that_falls_due_is_looked_at_and_one_that_is_far_away_is_not(desk: Desk, station: Station) -> None:
