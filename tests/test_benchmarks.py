@@ -134,6 +134,12 @@ def test_signed_requests_are_taken_and_what_was_acknowledged_outlives_a_kill(run
     assert result["calls_after_kill"] > 0
 
 
+def test_a_life_of_the_service_in_bad_weather_is_counted_and_nothing_is_wrong_after_it(run: Run) -> None:
+    result = run("soak", "--contacts", 30, "--minutes", 2, "--pace", 1, "--kills", 0)
+    assert (result["contacts"], result["wrong"]) == (30, 0)
+    assert result["written"] > 0
+
+
 def test_an_idle_service_is_measured(run: Run) -> None:
     result = run("idle", "--contacts", 500, "--seconds", 2, "--warm-up", 1)
     assert result["contacts"] == 500
