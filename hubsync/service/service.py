@@ -128,8 +128,9 @@ class Service:
 
     def submit(self, hints: Sequence[Hint], erased: Sequence[str] = ()) -> Future[None]:
         """Take hints from outside. Those that can wait are echoes: left out where the look after the write comes."""
-        news = [h for h in hints if not h.delay or not self.worker.looks_after(h.item)]
-        return self.intake.submit(news, erased)
+        if any(h.delay for h in hints):
+            hints = [h for h in hints if not h.delay or not self.worker.looks_after(h.item)]
+        return self.intake.submit(hints, erased)
 
     def _new_poller(self) -> Poller:
         return Poller(

@@ -158,9 +158,8 @@ def write(
         first_write(session, store, started)
         horizon = horizon_for(store, session.portal, session.effective_since, started)
         run = store.start_run(portal, "sync", scope.as_args(), session.portal.policy.digest, started, epoch=lease.epoch)
-        tally = Tally(
-            all_contacts=scope.full or (scope.moves_cursor and last_completed(store, portal, started) is None)
-        )
+        everyone = scope.full or (scope.moves_cursor and last_completed(store, portal, started) is None)
+        tally = Tally(all_contacts=everyone)
         pacer = Pacer(session.pace, store, session.portal, started, lifted=limits.allow_tasks is not None)
         state = "failed"
         try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -93,6 +93,8 @@ class _Usual(NamedTuple):
     delay: timedelta
 
 
+_a_hint: Callable[[tuple[str, str, timedelta]], Hint] = partial(tuple.__new__, Hint)
+"""What `Hint(...)` does, without its detour through Python."""
 _NEW = _Usual("", "", timedelta(0))
 """In the place of what a kind of event asks for, before it was worked out."""
 
@@ -162,7 +164,7 @@ def _unusual(document: list[Any], expected: Expected, notes: _Notes) -> Iterator
         used += 1
         item = f"{usual.prefix}{number}" if usual.prefix else str(number)
         if item not in hints or hints[item].delay > usual.delay:
-            hints[item] = Hint(item, usual.why, usual.delay)
+            hints[item] = _a_hint((item, usual.why, usual.delay))
     notes.used += used
 
 

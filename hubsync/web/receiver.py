@@ -21,7 +21,7 @@ from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 
 from hubsync.errors import WebhookRejected
-from hubsync.portal.signature import VERSIONS, SignedRequest, public_uri, read_claim, verify
+from hubsync.portal.signature import VERSIONS, Claim, SignedRequest, public_uri, read_claim, verify
 from hubsync.service.intake import Hint
 from hubsync.service.metrics import Metrics
 from hubsync.web.bodies import Bodies, BodyRefused
@@ -146,9 +146,9 @@ class Receiver:
             return _Answer(503, "unready", {"error": lack}, 60)
         with shared.bodies.room() as room:
             try:
-                read_claim(scope["headers"], shared.now(), shared.rules.accept)
+                claim = read_claim(scope["headers"], shared.now(), shared.rules.accept)
                 body = await shared.bodies.read(scope["headers"], receive, room)
-                version = self._verified(scope, body)
+                version = self._verified(scope, body, claim)
             except WebhookRejected as reason:
                 return self._refuse(401, "refused", address, str(reason))
             except BodyRefused as reason:
@@ -164,18 +164,18 @@ class Receiver:
             return "hubsync has no client secret to check signatures with: set HUBSYNC_CLIENT_SECRET."
         return None
 
-    def _verified(self, scope: Scope, body: bytes) -> str:
+    def _verified(self, scope: Scope, body: bytes, claim: Claim) -> str:
         """The version of the signature that held. Raises WebhookRejected where none did, by new secrets neither."""
         shared = self._shared
         path = scope.get("raw_path") or scope["path"].encode()
         uri = public_uri(shared.rules.public_url or "", path, scope["query_string"])
         request = SignedRequest(scope["method"], uri, scope["headers"], body)
         try:
-            return verify(request, self._secrets.current, shared.now(), shared.rules.accept)
+            return verify(request, self._secrets.current, shared.now(), shared.rules.accept, claim)
         except WebhookRejected:
             if not self._secrets.refresh():
                 raise
-            return verify(request, self._secrets.current, shared.now(), shared.rules.accept)
+            return verify(request, self._secrets.current, shared.now(), shared.rules.accept, claim)
 
     def _refuse(self, status: int, name: str, address: str, reason: str) -> _Answer:
         shared = self._shared

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -82,7 +83,11 @@ class Refusals:
 def address_of(scope: Scope) -> str:
     """The address a request came from; of IPv6 the network of 64 bits, which is one household or machine."""
     client = scope.get("client")
-    host = str(client[0]) if client else ""
+    return _network_of(str(client[0]) if client else "")
+
+
+@lru_cache(maxsize=4_096)
+def _network_of(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
