@@ -20,6 +20,7 @@ from hubsync.store.runs import dead
 from hubsync.store.sql import ROWS_PER_STATEMENT, chunked, insert_into
 from hubsync.store.tables import HOLDS_KEY, IS_OPEN, LEDGER_KEY, faded, override, write
 from hubsync.store.tables import run as run_table
+from hubsync.store.tombstones import ever_buried
 from hubsync.store.values import (
     FORMER,
     FREE_STATES,
@@ -53,7 +54,8 @@ _AFTERTHOUGHTS: frozenset[WriteState] = frozenset({"overridden", "undone"})
 def plan(tx: Connection, portal: int, run: int, rows: Sequence[NewWrite]) -> tuple[Planned, ...]:
     """Inserts what may be inserted; see Store.plan_writes."""
     spent = fading.among(tx, portal, rows)
-    inserted = _insert(tx, portal, run, [row for row in rows if _key(row) not in spent])
+    gone = ever_buried(tx, portal, [row.contact for row in rows])  # erased while somebody was looking at them
+    inserted = _insert(tx, portal, run, [r for r in rows if _key(r) not in spent and r.contact not in gone])
     done: list[Planned | None] = []
     for row in rows:  # of equal keys the first took the row
         id_ = inserted.pop(_key(row), None)
@@ -191,8 +193,9 @@ def log_overrides(tx: Connection, portal: int, rows: Sequence[Override]) -> None
     statement = insert_into(tx, override).on_conflict_do_nothing(
         index_elements=[override.c.portal_id, override.c.contact_id, override.c.property, override.c.at]
     )
+    gone = ever_buried(tx, portal, [row.contact for row in rows])
     values = []
-    for row in rows:
+    for row in (row for row in rows if row.contact not in gone):
         fields = asdict(row)
         values.append(
             {"portal_id": portal, "contact_id": fields.pop("contact"), "write_id": fields.pop("write"), **fields}

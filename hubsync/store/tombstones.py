@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from sqlalchemy import Connection, select
 
 from hubsync.store.sql import chunked, insert_into
 from hubsync.store.tables import tombstone
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def bury(tx: Connection, portal: int, contacts: Collection[str], until: datetime) -> None:
@@ -34,6 +36,11 @@ def buried(tx: Connection, portal: int, contacts: Iterable[str], now: datetime) 
     for chunk in chunked(hashes):
         found.update(tx.execute(select(c.contact_hash).where(*standing, c.contact_hash.in_(chunk))).scalars())
     return frozenset(hashes[hash_] for hash_ in found)
+
+
+def ever_buried(tx: Connection, portal: int, contacts: Iterable[str]) -> frozenset[str]:
+    """Which of these contacts have a tombstone, whether or not it is still in force."""
+    return buried(tx, portal, contacts, _EVER)
 
 
 def _hash(portal: int, id_: str) -> str:

@@ -120,6 +120,16 @@ def test_an_erased_contact_is_gone_everywhere_under_every_id_it_had(store: Store
     assert store.buried(PORTAL, ["101", "202", "303"], NOW) == {"101", "202"}
 
 
+def test_what_was_decided_on_a_contact_before_it_was_erased_is_not_recorded_any_more(store: Store) -> None:
+    run = a_run(store)
+    store.erase(PORTAL, ["101"], until=NOW + timedelta(days=30))
+    planned = store.plan_writes(PORTAL, run, [a_write("101"), a_write("202")])
+    assert [entry.fresh for entry in planned] == [False, True]
+    store.log_overrides(PORTAL, [Override("101", "rule", "hs_lead_status", NOW, "x", "A", "B", "c")])
+    assert store.ledger_of(PORTAL, ["101"]) == {}
+    assert store.overrides(PORTAL) == ()
+
+
 def test_a_late_event_does_not_bring_an_erased_contact_back_until_its_time_is_over(store: Store) -> None:
     end = NOW + MINUTE
     store.erase(PORTAL, ["101"], until=end)
