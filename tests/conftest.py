@@ -7,10 +7,14 @@ import itertools
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.sync.desk import Desk
 
 
 class NetworkRefused(RuntimeError):
@@ -118,3 +122,22 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
     with schema_of_its_own(request.getfixturevalue("postgres")) as url:
         yield url
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """`make_desk(effective_since=None)`: desks (tests/sync/desk.py), closed at the end."""
+    from tests.sync.desk import Desk
+
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Desk:
+            return stack.enter_context(Desk(tmp_path, **options))
+
+        yield make
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    """A portal with every status and property of the shipped rules; causes count from 2020."""
+    return make_desk()

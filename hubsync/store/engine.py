@@ -83,8 +83,9 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
-        """A connection of its own, for what lasts as long as the connection does."""
+        """A connection of its own, for what lasts as long as the connection does: it is closed, not kept for others."""
         with self._writer.connect() as connection:
+            connection.detach()
             yield connection
 
     def _current(self) -> Connection | None:

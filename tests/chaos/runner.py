@@ -46,21 +46,6 @@ class Ended:
         return self.code < 0
 
 
-class Patience:
-    """Seconds that pass only by sleeping."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def clock(self) -> float:
-        """The seconds so far."""
-        return self.seconds
-
-    def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass at once."""
-        self.seconds += seconds
-
-
 class Runner:
     """Starts commands, one at a time. A context manager; its warm process ends with it."""
 
@@ -136,6 +121,7 @@ def _hubsync(job: Job) -> int:
     from hubsync.cli.main import run
     from hubsync.policy import tuning
     from hubsync.portal.gateway import Gateway
+    from tests.sync.desk import Patience
 
     tuning.TOO_MANY = 1.0  # else edits of some contacts would end what a rule does to all
     patience, now = Patience(), datetime.fromisoformat(job.now)

@@ -44,17 +44,6 @@ Hubsync = Callable[..., Ran]
 
 
 @pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """`make_desk(added_statuses=False)`: portals to act in, closed at the end."""
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> Desk:
-            return stack.enter_context(Desk(tmp_path, **options))
-
-        yield make
-
-
-@pytest.fixture
 def point_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[Desk], None]:
     """`point_at(desk)`: the environment of a person whose portal that is; causes count from 2020."""
 

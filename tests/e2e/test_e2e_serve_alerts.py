@@ -16,7 +16,8 @@ import pytest
 
 from hubsync.settings import default_rules
 from tests.e2e.conftest import Hubsync
-from tests.service.doorbells import Webhook, eventually, listening
+from tests.service.doorbells import Webhook, listening
+from tests.service.waiting import eventually
 from tests.sync.desk import SQL, Desk, ago
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -83,11 +84,11 @@ def test_a_token_refused_at_noon_is_told_and_told_to_be_over_once_it_was_replace
     )
     serving(process)
     desk.box.rotate_token()
-    eventually(lambda: len(webhook.texts) == 1)
+    assert eventually(lambda: len(webhook.texts) == 1)
     assert "refused the token" in webhook.texts[0]
     assert list(ready(port)) == ["token"]
     token.write_text(desk.box.token, encoding="utf-8")
-    eventually(lambda: len(webhook.texts) == 2)
+    assert eventually(lambda: len(webhook.texts) == 2)
     assert "It is well again: token." in webhook.texts[1]
     assert ready(port) == {}
     process.terminate()
@@ -108,12 +109,12 @@ def test_a_held_rule_is_told_and_goes_on_within_a_second_of_its_release(
         HUBSYNC_LOG_LEVEL="error",
     )
     serving(process)
-    eventually(lambda: len(webhook.texts) == 1)
+    assert eventually(lambda: len(webhook.texts) == 1)
     assert "hubsync guard release qualified_moves_the_stage" in webhook.texts[0]
     assert sum(desk.stage(lead) == SQL for lead in leads) == 2
     (rule,) = hubsync("guard", "--format", "json").json["rules"]
     assert (rule["rule"], rule["contacts"], rule["limit"]) == ("qualified_moves_the_stage", 1, 2)
     assert hubsync("guard", "release", "qualified_moves_the_stage").code == 0
-    eventually(lambda: [desk.stage(lead) for lead in leads] == [SQL] * 3)
-    eventually(lambda: len(webhook.texts) == 2)
+    assert eventually(lambda: [desk.stage(lead) for lead in leads] == [SQL] * 3)
+    assert eventually(lambda: len(webhook.texts) == 2)
     assert "It is well again: held qualified_moves_the_stage." in webhook.texts[1]

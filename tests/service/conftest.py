@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,23 +18,6 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
     """What is logged, as data; nothing is printed."""
     with capture_logs() as entries:
         yield entries
-
-
-@pytest.fixture
-def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """`make_desk(effective_since=None)`: desks, closed at the end."""
-    with ExitStack() as stack:
-
-        def make(**options: Any) -> Desk:
-            return stack.enter_context(Desk(tmp_path, **options))
-
-        yield make
-
-
-@pytest.fixture
-def desk(make_desk: Callable[..., Desk]) -> Desk:
-    """A portal with every status and property of the shipped rules; causes count from 2020."""
-    return make_desk()
 
 
 @pytest.fixture

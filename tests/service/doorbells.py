@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PATIENCE = 30.0
+from tests.service.waiting import PATIENCE
 
 
 class Webhook(ThreadingHTTPServer):
@@ -127,11 +126,3 @@ def listening(server: Any) -> Iterator[Any]:
         server.shutdown()
         server.server_close()
         thread.join(PATIENCE)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until it holds; fails after some seconds."""
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, "it never came about"
-        time.sleep(0.01)

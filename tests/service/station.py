@@ -20,11 +20,10 @@ from hubsync.service.metrics import Metrics
 from hubsync.service.worker import Worker
 from hubsync.store import Store
 from hubsync.store.values import WorkItem
+from tests.service.waiting import PATIENCE
 from tests.sync.desk import Desk, Patience
 
 Act = Callable[[], Any]
-PATIENCE = 10.0
-"""Seconds for the database to take hints."""
 ENOUGH = 60
 """Stretches in which everything that is due must be done."""
 

@@ -13,7 +13,8 @@ from hubsync.service.alerts import Alerts
 from hubsync.service.audience import Audience, Letter, try_ways
 from hubsync.service.health import Health
 from hubsync.service.mail import Mailbox, server_of
-from tests.service.doorbells import MailServer, Webhook, eventually, listening
+from tests.service.doorbells import MailServer, Webhook, listening
+from tests.service.waiting import eventually
 from tests.sync.desk import NOW
 
 
@@ -32,9 +33,9 @@ def test_a_problem_reaches_the_webhook_by_itself(ringing: tuple[Alerts, Webhook]
     alerts, webhook = ringing
     health = Health(alerts.on_change)
     health.say("token", "HubSpot refused the token.")
-    eventually(lambda: len(webhook.texts) == 1)
+    assert eventually(lambda: len(webhook.texts) == 1)
     health.clear("token")
-    eventually(lambda: len(webhook.texts) == 2)
+    assert eventually(lambda: len(webhook.texts) == 2)
     assert webhook.texts[0] == "hubsync, portal 62515: HubSpot refused the token."
 
 
@@ -42,7 +43,7 @@ def test_a_webhook_that_does_not_answer_makes_nobody_wait(ringing: tuple[Alerts,
     alerts, webhook = ringing
     webhook.silent.clear()
     alerts.say("a", "One.")
-    eventually(lambda: len(webhook.paths) == 1)
+    assert eventually(lambda: len(webhook.paths) == 1)
 
     def say_more() -> None:
         for number in range(50):
@@ -53,7 +54,7 @@ def test_a_webhook_that_does_not_answer_makes_nobody_wait(ringing: tuple[Alerts,
     said.join(5.0)
     assert not said.is_alive()
     webhook.silent.set()
-    eventually(lambda: len(webhook.texts) == 51)
+    assert eventually(lambda: len(webhook.texts) == 51)
 
 
 def test_a_failure_of_its_own_making_does_not_end_it(
@@ -63,10 +64,10 @@ def test_a_failure_of_its_own_making_does_not_end_it(
     alerts.on_outcome = _raises
     with capture_logs() as logs:
         alerts.say("a", "One.")
-        eventually(lambda: any(line["event"] == "alerts.failed" for line in logs))
+        assert eventually(lambda: any(line["event"] == "alerts.failed" for line in logs))
     alerts.on_outcome = lambda _outcome: None
     alerts.say("b", "Two.")
-    eventually(lambda: "hubsync, portal 62515: Two." in webhook.texts)
+    assert eventually(lambda: "hubsync, portal 62515: Two." in webhook.texts)
 
 
 def test_both_ways_are_used() -> None:

@@ -21,10 +21,10 @@ from hubsync.service.intake import KEPT_AWAY_FOR, Hint, Intake
 from hubsync.store import Store
 from hubsync.store.database import open_store
 from hubsync.store.values import WorkItem
+from tests.service.waiting import PATIENCE
 
 PORTAL = 62515
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
-PATIENCE = 10.0
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hubsync.errors import StoreError
+from hubsync.store import Store
 from hubsync.store.database import open_store, upgrade
 
 HOLDER = """
@@ -37,6 +38,12 @@ def elsewhere(database_url: str, tmp_path: Path) -> Iterator[subprocess.Popen[st
     process.communicate()
 
 
+def refuses_one_more(store: Store) -> None:
+    """The database is held, by whom it may be."""
+    with pytest.raises(StoreError, match="can't share one"), store.occupied("one more"):
+        pass
+
+
 def test_the_second_service_is_refused_and_told_what_to_do(
     elsewhere: subprocess.Popen[str], database_url: str, tmp_path: Path
 ) -> None:
@@ -54,7 +61,7 @@ def test_after_kill_9_the_database_is_free(elsewhere: subprocess.Popen[str], dat
     elsewhere.kill()
     elsewhere.wait()
     with open_store(database_url, base=tmp_path) as store, store.occupied("the next one"):
-        pass
+        refuses_one_more(store)
 
 
 def test_other_commands_work_beside_it(elsewhere: subprocess.Popen[str], database_url: str, tmp_path: Path) -> None:
@@ -67,4 +74,4 @@ def test_who_has_left_makes_room(database_url: str, tmp_path: Path) -> None:
     with open_store(database_url, base=tmp_path, migrate=True) as store:
         for name in ("first", "second"):
             with store.occupied(name):
-                pass
+                refuses_one_more(store)

@@ -20,9 +20,9 @@ from hubsync.service.service import Pulse, Service
 from hubsync.sync.guard import Limits
 from hubsync.sync.reconcile import Session, write
 from hubsync.sync.scope import Scope
+from tests.service.waiting import PATIENCE, eventually
 from tests.sync.desk import SQL, STATUS, Desk
 
-PATIENCE = 30.0
 OFTEN = Pulse(timedelta(seconds=0.2), timedelta(seconds=90))
 SELDOM = Pulse(timedelta(hours=1), timedelta(seconds=90))
 Serve = Callable[..., Service]
@@ -50,16 +50,6 @@ def serve(desk: Desk, tmp_path: Path) -> Iterator[Serve]:
             return service
 
         yield start
-
-
-def eventually(happened: Callable[[], bool]) -> bool:
-    """Whether it happens within PATIENCE."""
-    end = time.monotonic() + PATIENCE
-    while not happened():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_a_hint_is_a_correction_within_seconds(desk: Desk, serve: Serve) -> None:

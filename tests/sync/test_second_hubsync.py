@@ -104,7 +104,8 @@ def test_an_app_that_sets_the_status_without_the_signature_is_no_hubsync(desk: D
     acts.integration_sets(desk.portal, contact, STATUS, "CONNECTED", app_id="4711")
     acts.person_sets(desk.portal, contact, LAST_ACTION, "I did this", desk.rep)
     desk.later(hours=2)
-    desk.sync()
+    assert desk.sync().tally.contacts == 1
+    assert desk.status(contact) == "CONNECTED"
 
 
 def test_an_app_that_reacts_to_our_write_within_a_second_is_no_hubsync(desk: Desk) -> None:
@@ -138,9 +139,11 @@ def test_once_adopted_what_came_before_is_ours_and_what_comes_after_is_anothers(
 
 
 def test_whose_last_write_is_a_month_old_is_at_work_no_more(desk: Desk, other: Callable[..., Outcome]) -> None:
-    both_at_work(desk, other)
+    theirs = both_at_work(desk, other)
+    with pytest.raises(StoreError, match=f"of contact {theirs}"):
+        desk.sync()
     desk.later(days=31)
-    desk.sync()
+    assert desk.sync().run is not None
 
 
 def test_a_new_database_is_refused_by_set_status_as_by_sync(desk: Desk, tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def test_every_event_is_either_used_or_counted_whatever_it_holds(events: list[An
 
 @given(st.binary(max_size=300))
 def test_no_body_makes_it_fail(body: bytes) -> None:
-    parse_events(body, EXPECTED)
+    assert isinstance(parse_events(body, EXPECTED), Parsed)
 
 
 @given(st.lists(st.fixed_dictionaries({"event": odd_events, "copies": st.integers(1, 3)}), max_size=6))

@@ -58,13 +58,13 @@ WEBHOOKS = schemathesis.openapi.from_asgi("/openapi.json", with_the_secret, head
 @EVERYTHING.parametrize()
 @MODERATELY
 def test_a_stranger_breaks_nothing(case: schemathesis.Case[Any]) -> None:
-    case.call_and_validate(checks=CHECKS)
+    assert case.call_and_validate(checks=CHECKS).status_code not in (500, 502)
 
 
 @EVERYTHING.parametrize()
 @MODERATELY
 def test_who_is_logged_in_breaks_nothing(case: schemathesis.Case[Any]) -> None:
-    case.call_and_validate(checks=CHECKS, headers=COOKIE)
+    assert case.call_and_validate(checks=CHECKS, headers=COOKIE).status_code not in (500, 502)
 
 
 @WEBHOOKS.parametrize()

@@ -126,4 +126,5 @@ def test_what_can_not_be_used_is_counted_under_its_reason(body: bytes, query: by
 
 @given(st.binary(max_size=200), st.binary(max_size=60), st.sampled_from([None, "id", "a.b", ".", ""]))
 def test_no_request_makes_it_fail(body: bytes, query: bytes, id_field: str | None) -> None:
-    parse_workflow(body, query, EXPECTED, id_field)
+    found = parse_workflow(body, query, EXPECTED, id_field)
+    assert found.used + sum(count for _, count in found.ignored) == 1
