@@ -96,7 +96,7 @@ def compile_text(
     return compile_policy(
         whole,
         schema,
-        policy().calendar,
+        policy().calendars,
         lambda file, path, message: faults.append(f"{file}:{'.'.join(map(str, path))}: {message}"),
     )
 

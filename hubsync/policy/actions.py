@@ -170,7 +170,7 @@ def _constant(value: str) -> Resolve:
 
 def _after_cause(duration: Duration, kind: str) -> Resolve:
     def resolve(view: View, cause: Cause) -> str:
-        moment = duration.after(cause.at, view.policy.calendar, view.policy.zone)
+        moment = duration.after(cause.at, view.calendar, view.policy.zone)
         if kind == "datetime":
             return str(milliseconds(moment))
         return day_in(moment, view.policy.zone.key).isoformat()

@@ -28,7 +28,7 @@ from hubsync.policy.ruleset import RuleSet, ideal_schema
 from hubsync.policy.spec import Conditions, RuleSpec
 from hubsync.policy.vocabulary import ANSWER, PROPOSAL, STAGE, STATUS, Terms, Wanted, resolve
 from hubsync.policy.words import did_you_mean
-from hubsync.policy.worktime import Calendar, parse_duration
+from hubsync.policy.worktime import Calendars, parse_duration
 
 MATRIX = "matrix.yaml"
 __all__ = ["MATRIX", "PORTAL", "KeyPath", "Report", "compile_policy"]
@@ -53,20 +53,20 @@ PERSONAL = frozenset({"email", "phone", "mobilephone", "firstname", "lastname", 
 
 
 def compile_policy(
-    files: RuleSet, schema: Schema | None, calendar: Calendar, report: Report, settle: timedelta | None = None
+    files: RuleSet, schema: Schema | None, calendars: Calendars, report: Report, settle: timedelta | None = None
 ) -> Policy:
     """Compile rule files for a portal; `schema` None stands for the portal they describe.
 
     Faults go to `report`; the policy is only worth using if none came. `settle` overrides every quiet time (D7).
     """
-    return _Compiler(files, schema or ideal_schema(files.portal), calendar, report, settle).policy()
+    return _Compiler(files, schema or ideal_schema(files.portal), calendars, report, settle).policy()
 
 
 @dataclass(slots=True)
 class _Compiler:
     files: RuleSet
     schema: Schema
-    calendar: Calendar
+    calendars: Calendars
     report: Report
     settle: timedelta | None
     gaps: list[Gap] = field(default_factory=list)
@@ -130,7 +130,7 @@ class _Compiler:
             churn=(portal.churn.property, frozenset(portal.churn.values)) if portal.churn else None,
             cycle_statuses=frozenset(t.value for t in self.statuses.terms if t.like in {"new", "recycled"}),
             cycle_stages=frozenset(t.value for t in self.stages.terms if t.like == "mql"),
-            calendar=self.calendar,
+            calendars=self.calendars,
             zone=ZoneInfo(self.schema.zone),
             properties=self._properties(),
             history=self._history(),

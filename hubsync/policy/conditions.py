@@ -285,7 +285,7 @@ def _compile_time(fact: Fact, operator: str, operand: Any) -> Condition:
 
     def edge(view: View, value: datetime) -> datetime:
         """The moment at which the condition changes by itself."""
-        calendar, zone = view.policy.calendar, view.policy.zone
+        calendar, zone = view.calendar, view.policy.zone
         return duration.before(value, calendar, zone) if ahead else duration.after(value, calendar, zone)
 
     def test(view: View) -> int:

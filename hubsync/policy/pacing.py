@@ -54,9 +54,7 @@ class Pace:
 
     def calendar(self, owner: str | None) -> Calendar:
         """The business hours of an owner: of the first team that keeps its own, else the portal's."""
-        own = {name.casefold(): calendar for name, calendar in self.calendars.teams.items()}
-        teams = self.owner_teams.get(owner or "", ())
-        return next((own[t.casefold()] for t in teams if t.casefold() in own), self.calendars.general)
+        return self.calendars.of(self.owner_teams.get(owner or "", ()))
 
     def frozen(self, now: datetime) -> Freeze | None:
         """The freeze that `now` lies in."""

@@ -18,7 +18,7 @@ from hubsync.policy.instants import EPOCH
 from hubsync.policy.rules import Cell, Rule
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, Option, Terms
-from hubsync.policy.worktime import Calendar
+from hubsync.policy.worktime import Calendar, Calendars
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Policy:
     churn: tuple[str, frozenset[str]] | None
     cycle_statuses: frozenset[str]
     cycle_stages: frozenset[str]
-    calendar: Calendar
+    calendars: Calendars
     zone: ZoneInfo
     properties: tuple[str, ...]
     """Contact properties the policy asks, for reads."""
@@ -140,6 +140,11 @@ class Policy:
             return self
         teams = self.owner_teams.get(contact.properties.get("hubspot_owner_id") or "", ())
         return next((self.by_team[t.casefold()] for t in teams if t.casefold() in self.by_team), self)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The portal's business hours; those of a contact are its owner's team's (`View.calendar`)."""
+        return self.calendars.general
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id."""

@@ -108,7 +108,7 @@ class TaskDecisions:
             subject=_fill(action.subject, words),
             body=_fill(action.body, words),
             owner=view.properties.get("hubspot_owner_id") or None,
-            due=action.due.after(cause.at, policy.calendar, policy.zone),
+            due=action.due.after(cause.at, view.calendar, policy.zone),
             priority=action.priority,
             rule=rule.id,
             playbook=rule.playbook,

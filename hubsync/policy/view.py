@@ -17,6 +17,7 @@ from hubsync.policy.deals import DealSummary, summarise
 from hubsync.policy.instants import EPOCH, instant_or_none
 from hubsync.policy.timeline import Stay
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.worktime import Calendar
 
 if TYPE_CHECKING:
     from hubsync.policy.policy import Policy
@@ -38,7 +39,7 @@ NO_HISTORY, NO_DEALS, NO_ENGAGEMENTS = Missing(HISTORY), Missing(DEALS), Missing
 class View:
     """The present state of a contact under decision. `status` and `stage` are HubSpot's values, "" for empty."""
 
-    __slots__ = ("_cycle", "_deals", "_lines", "contact", "now", "policy", "properties", "stage", "status")
+    __slots__ = ("_calendar", "_cycle", "_deals", "_lines", "contact", "now", "policy", "properties", "stage", "status")
 
     def __init__(self, policy: Policy, contact: Contact, now: datetime) -> None:
         self.policy = policy
@@ -50,6 +51,15 @@ class View:
         self._lines: dict[str, list[Stay]] = {}
         self._deals: DealSummary | None = None
         self._cycle: datetime | None = None
+        self._calendar: Calendar | None = None
+
+    @property
+    def calendar(self) -> Calendar:
+        """The business hours in which the contact is worked on: those of its owner's team, else the portal's (L2)."""
+        if self._calendar is None:
+            teams = self.policy.owner_teams.get(self.properties.get("hubspot_owner_id") or "", ())
+            self._calendar = self.policy.calendars.of(teams)
+        return self._calendar
 
     def line(self, name: str) -> list[Stay] | Missing:
         """The stays of a property, oldest first, our decided changes included."""

@@ -162,9 +162,12 @@ class Calendars:
     general: Calendar
     teams: Mapping[str, Calendar] = field(default_factory=lambda: MappingProxyType({}))
 
-    def of(self, team: str | None) -> Calendar:
-        """The team's own calendar, else the general one."""
-        return self.general if team is None else self.teams.get(team, self.general)
+    def of(self, teams: Sequence[str]) -> Calendar:
+        """The calendar of the first of these teams that keeps its own, whatever its case, else the general one."""
+        if not self.teams or not teams:
+            return self.general
+        own = {name.casefold(): calendar for name, calendar in self.teams.items()}
+        return next((own[t.casefold()] for t in teams if t.casefold() in own), self.general)
 
 
 Unit = Literal["minute", "hour", "day", "week", "month", "year"]

@@ -70,7 +70,7 @@ class LoadedRules:
         if calendars is None:
             raise RuleFileError(_sorted(problems))
         files = replace(self.files, rollout=None) if rolled_out else self.files
-        policy = compile_policy(files, schema, calendars.general, report, settle)
+        policy = compile_policy(files, schema, calendars, report, settle)
         if problems:
             raise RuleFileError(_sorted(problems))
         return policy

@@ -57,8 +57,7 @@ class Audience:
             return at
         if owner is not None:
             return self.pace.calendar(owner).next_opening(at)
-        named = {name.casefold(): name for name in self.pace.calendars.teams}
-        return self.pace.calendars.of(named.get((team or "").casefold())).next_opening(at)
+        return self.pace.calendars.of((team,) if team else ()).next_opening(at)
 
     def _team(self, letter: Letter) -> str | None:
         """The team, as `teams` spells it, whose webhook it goes to."""

@@ -323,4 +323,4 @@ def test_naive_moments_are_refused() -> None:
 def test_a_team_without_a_calendar_of_its_own_keeps_the_general_one() -> None:
     tokyo = Calendar("Asia/Tokyo", OFFICE)
     both = Calendars(PARIS, {"tokyo": tokyo})
-    assert (both.of("tokyo"), both.of("berlin"), both.of(None)) == (tokyo, PARIS, PARIS)
+    assert [both.of(teams) for teams in (("berlin", "Tokyo"), ("berlin",), ())] == [tokyo, PARIS, PARIS]

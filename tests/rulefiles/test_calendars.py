@@ -71,14 +71,14 @@ def test_a_region_has_holidays_of_its_own() -> None:
 
 def test_a_team_keeps_what_it_does_not_say_otherwise() -> None:
     calendars = built(WORK_HOURS)
-    berlin, night = calendars.of("berlin"), calendars.of("night")
+    berlin, night = calendars.of(("berlin",)), calendars.of(("night",))
     assert berlin.zone == ZoneInfo("Europe/Berlin")
     assert hours_on(berlin, "2026-07-14") == timedelta(hours=7.5)  # a holiday in France alone
     assert hours_on(berlin, "2027-03-08") == timedelta(0)  # Women's Day, a holiday in Berlin alone
     assert hours_on(berlin, "2026-12-24") == timedelta(0)  # closed for all
     assert night.zone == ZoneInfo("Europe/Paris")
     assert [hours_on(night, f"2026-11-{day}") for day in (20, 21, 22)] == [timedelta(hours=n) for n in (0, 2, 2)]
-    assert calendars.of("sales") is calendars.general
+    assert calendars.of(("sales",)) is calendars.general
 
 
 def test_without_the_section_it_is_nine_to_half_past_five_in_the_portals_zone() -> None:
