@@ -15,14 +15,14 @@ from hubsync.policy.causes import CAUSES
 from hubsync.policy.conditions import ALL_OPERATORS
 from hubsync.policy.facts import documented
 from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, PortalSpec, RuleSpec
-from hubsync.rulefiles.case_spec import ACTS, EXPECTATIONS, CaseSpec
+from hubsync.rulefiles.case_spec import ACTS, EXPECTATIONS, CaseSpec, StepSpec
 from hubsync.rulefiles.cases import load_cases, run_case
 from hubsync.rulefiles.lines import Document, compose
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.rulefiles.situations import STATED
 
 RULES = Path(__file__).parents[1] / "rules"
-TEXT = (RULES / "README.md").read_text(encoding="utf-8")
+TEXT = "\n".join((RULES / name).read_text(encoding="utf-8") for name in ("README.md", "TESTING.md"))
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
@@ -61,6 +61,7 @@ FIRST_COLUMN = {
     "section": list(PortalSpec.model_fields),
     "act": list(ACTS),
     "expectation": list(EXPECTATIONS),
+    "step": list(StepSpec.model_fields),
 }
 
 
@@ -159,4 +160,5 @@ def test_every_example_is_of_a_kind_that_is_tried() -> None:
 
 
 def test_the_reference_can_be_read_in_one_go() -> None:
-    assert len(TEXT.splitlines()) < 400
+    for name in ("README.md", "TESTING.md"):
+        assert len((RULES / name).read_text(encoding="utf-8").splitlines()) < 400

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from hubsync.policy.worktime import parse_duration
+
 Text = str
 
 
@@ -33,7 +35,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 ACTS = ("set", "rep_email", "rep_call", "rep_message", "deal_opened", "deal_won", "deal_lost")
 """What can happen to a contact in a case."""
 
-EXPECTATIONS = ("set", "propose", "task", "finding", "backlog", "conflict")
+EXPECTATIONS = ("set", "propose", "task", "withdrawn", "finding", "backlog", "conflict")
 """What can be expected of a case."""
 
 
@@ -92,6 +94,7 @@ class Expectation(_Spec):
     set: dict[Text, Text] | None = None
     propose: dict[Text, Text] | None = None
     task: TaskExpectation | None = None
+    withdrawn: Text | None = None
     finding: Text | None = None
     backlog: dict[Text, Text] | None = None
     conflict: Text | None = None
@@ -104,11 +107,33 @@ class Expectation(_Spec):
         return self
 
 
+class StepSpec(_Spec):
+    """One step of a story: what happened since the look before, when hubsync looks again, and what is to come then.
+
+    Exactly one of `after` (a duration since the look before, calendar or business) and `at` says when.
+    """
+
+    after: Text | None = None
+    at: Instant | None = None
+    acts: list[ActSpec] = []
+    look_again: Instant | None = None
+    expect: list[Expectation]
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> StepSpec:
+        if (self.after is None) == (self.at is None):
+            raise ValueError("a step says when hubsync looks again: after: 2 days, or at: 2026-03-05T10:00:00Z")
+        if self.after is not None:
+            parse_duration(self.after)
+        return self
+
+
 class CaseSpec(_Spec):
     """One case.
 
     `each` runs it once for every combination of the values listed, put into `contact`; `fired` names rules whose
-    present cause is spent; `portal` is laid over portal.yaml; `since` is where the backlog ends (B1).
+    present cause is spent; `portal` is laid over portal.yaml; `since` is where the backlog ends (B1). `steps` make it
+    a story: the contact lives on with whatever was decided before.
     """
 
     name: Text
@@ -121,6 +146,7 @@ class CaseSpec(_Spec):
     portal: dict[Text, Any] = {}
     look_again: Instant | None = None
     expect: list[Expectation]
+    steps: list[StepSpec] = []
 
 
 class CasesSpec(_Spec):

@@ -1,12 +1,12 @@
-"""Running the cases beside the rule files: `hubsync rules test` (style.md idiom 5).
+"""The cases beside the rule files, read and made ready to run: `hubsync rules test` (style.md idiom 5).
 
-A case passes if the rules do exactly what it expects, no more and no less, and rest once that is done (C5). It must not
-need a portal, a database or a clock: the portal is the one that the rule files describe, in UTC.
+It must not need a portal, a database or a clock: the portal is the one that the rule files describe, in UTC. What it
+takes to pass is playing.py's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import product
@@ -16,51 +16,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from hubsync.errors import Problem, RuleFileError
-from hubsync.policy.changes import Decision
 from hubsync.policy.compile import PORTAL
-from hubsync.policy.decide import decide
 from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.spec import PortalSpec
-from hubsync.policy.view import View
 from hubsync.rulefiles import coverage
-from hubsync.rulefiles.case_spec import CaseSpec, CasesSpec, Expectation
+from hubsync.rulefiles.case_spec import EXPECTATIONS, CaseSpec, CasesSpec, Expectation
 from hubsync.rulefiles.lines import Document, read
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.rulefiles.models import validate
-from hubsync.rulefiles.outcomes import Outcome, compare, done, failing, moment, wanted, why_not
-from hubsync.rulefiles.situations import Situation, SituationFault, after, build, staged
+from hubsync.rulefiles.playing import Case, CaseResult, Played, Step, play
+from hubsync.rulefiles.situations import SituationFault, build, staged
+
+__all__ = ["Case", "CaseResult", "load_cases", "results_of", "run_case", "run_cases"]
 
 BEFORE_EVERYTHING = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class CaseResult:
-    """What became of one case, or of something that no case tries.
-
-    `message` is "" where all is fine, else it says what was expected, what came and why; as text the result says where.
-    """
-
-    file: str
-    line: int
-    name: str
-    ok: bool
-    message: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.name}: {self.message or 'passed'}"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One case, or one combination of its `each`, ready to run."""
-
-    name: str
-    file: str
-    line: int
-    situation: Situation
-    horizon: Horizon
-    expect: tuple[Expectation, ...]
-    look_again: datetime | None = None
 
 
 def load_cases(folder: Path, rules: LoadedRules | None = None) -> list[Case]:
@@ -73,8 +42,8 @@ def load_cases(folder: Path, rules: LoadedRules | None = None) -> list[Case]:
 
 
 def run_case(case: Case) -> CaseResult:
-    """Decide on the case's contact, compare with what it expects, and see whether the rules rest once that is done."""
-    return _play(case)[0]
+    """Look at the case's contact, at every step of a story, and compare what is decided with what it expects."""
+    return play(case).result
 
 
 def run_cases(folder: Path) -> list[CaseResult]:
@@ -83,50 +52,16 @@ def run_cases(folder: Path) -> list[CaseResult]:
     Raises RuleFileError with every fault where rule files or cases can't be used.
     """
     rules = load_rules(folder)
-    played = [(case, *_play(case)) for case in load_cases(folder, rules)]
-    results = [result for _, result, _ in played]
-    for gap in coverage.gaps(rules, [(case, decision) for case, _, decision in played]):
-        results += [CaseResult(gap.file, gap.line, gap.name, False, gap.message)]
-    return results
+    return results_of(rules, [play(case) for case in load_cases(folder, rules)])
 
 
-def _play(case: Case) -> tuple[CaseResult, Decision]:
-    before = case.situation
-    decision = decide(before.policy, before.contact, before.now, case.horizon)
-    faults = list(_faults(case, decision))
-    if not faults:
-        rest = after(before, decision)
-        second = decide(rest.policy, rest.contact, rest.now, case.horizon)
-        if second.acts:
-            acts = (
-                ", ".join(str(o) for o in done(second, rest.policy) if o.kind in {"set", "task"}) or "a task is deleted"
-            )
-            faults.append(f"once that is done, the rules don't rest: {acts}")
-    return CaseResult(case.file, case.line, case.name, not faults, "\n  ".join(faults)), decision
-
-
-def _faults(case: Case, decision: Decision) -> Iterator[str]:
-    missing, unexpected = compare(list(wanted(case.expect)), list(done(decision, case.situation.policy)))
-    for outcome in missing:
-        yield f"expected {outcome}, which didn't come{_why(case, outcome)}"
-    for outcome in unexpected:
-        yield f"didn't expect {outcome}"
-    if case.look_again is not None and decision.look_again != case.look_again:
-        yield f"expected another look at {moment(case.look_again)}, not at {moment(decision.look_again)}"
-
-
-def _why(case: Case, outcome: Outcome) -> str:
-    """Why an expected outcome may not have come: by the rule named, else by the one that is nearest to holding."""
-    policy = case.situation.policy
-    view = View(policy, case.situation.contact, case.situation.now)
-    if policy.managed(view) == 0:
-        return "; the contact isn't managed (scope in portal.yaml)"
-    named = outcome.about if outcome.kind == "finding" else outcome.rule
-    rules = [r for r in policy.rules if r.id == named or (named is None and not r.matrix)]
-    if not rules:
-        return f"; there is no rule {named}, or it is off"
-    nearest = min(rules, key=lambda r: len(failing(r, view)))
-    return f"; {nearest.id} {why_not(nearest, view, case.horizon)}"
+def results_of(rules: LoadedRules, played: Sequence[Played]) -> list[CaseResult]:
+    """What became of every case, then every rule and cell that none of them tries."""
+    results = [one.result for one in played]
+    looks = [look for one in played for look in one.looks]
+    return results + [
+        CaseResult(gap.file, gap.line, gap.name, False, gap.message) for gap in coverage.gaps(rules, looks)
+    ]
 
 
 @dataclass(slots=True)
@@ -135,7 +70,7 @@ class _Loader:
 
     rules: LoadedRules
     problems: list[Problem] = field(default_factory=list)
-    policies: dict[str, Policy] = field(default_factory=dict)
+    policies: dict[str, tuple[LoadedRules, Policy]] = field(default_factory=dict)
 
     def file(self, path: Path) -> Iterator[Case]:
         shown = self.rules.documents[PORTAL].file.removesuffix(PORTAL) + path.name
@@ -154,7 +89,7 @@ class _Loader:
         """The case once for every combination of its `each`; a fault is told once."""
         here = ("cases", number)
         try:
-            policy = self._policy(case.portal)
+            rules, policy = self._policy(case.portal)
         except RuleFileError as error:
             what = "; ".join(p.message for p in error.problems)
             self.problems.append(document.problem((*here, "portal"), f"the rules can't be used with this: {what}"))
@@ -162,14 +97,14 @@ class _Loader:
         for values in product(*case.each.values()):
             chosen = dict(zip(case.each, values, strict=True))
             try:
-                yield _case(policy, document, file, case, number, chosen)
+                yield _case(rules, policy, document, file, case, number, chosen)
             except SituationFault as fault:
                 path = ("each", *fault.path[1:]) if fault.path[-1] in case.each else fault.path
                 self.problems.append(document.problem((*here, *path), str(fault)))
                 return
 
-    def _policy(self, portal: Mapping[str, Any]) -> Policy:
-        """The policy of the files, with `portal` laid over portal.yaml. Raises RuleFileError."""
+    def _policy(self, portal: Mapping[str, Any]) -> tuple[LoadedRules, Policy]:
+        """The files with `portal` laid over portal.yaml, and their policy. Raises RuleFileError."""
         key = repr(portal)
         if key not in self.policies:
             rules = self.rules
@@ -181,7 +116,7 @@ class _Loader:
                     places = [".".join(map(str, e["loc"])) for e in error.errors()]
                     raise RuleFileError([Problem(PORTAL, 1, 1, f"{', '.join(places)} can't be so")]) from error
                 rules = LoadedRules(rules.folder, replace(rules.files, portal=spec), rules.documents)
-            self.policies[key] = staged(rules.compile(rolled_out=True))
+            self.policies[key] = rules, staged(rules.compile(rolled_out=True))
         return self.policies[key]
 
 
@@ -195,7 +130,13 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def _case(
-    policy: Policy, document: Document, file: CasesSpec, case: CaseSpec, number: int, chosen: Mapping[str, str]
+    rules: LoadedRules,
+    policy: Policy,
+    document: Document,
+    file: CasesSpec,
+    case: CaseSpec,
+    number: int,
+    chosen: Mapping[str, str],
 ) -> Case:
     now = case.now or file.now
     if now is None:
@@ -209,6 +150,17 @@ def _case(
         horizon=Horizon(case.since or BEFORE_EVERYTHING),
         expect=tuple(_filled(one, chosen) for one in case.expect),
         look_again=case.look_again,
+        steps=tuple(
+            Step(
+                wait=step.after or step.at or now,
+                acts=tuple(step.acts),
+                expect=tuple(_filled(one, chosen) for one in step.expect),
+                look_again=step.look_again,
+                line=document.where(("cases", number, "steps", index))[0],
+            )
+            for index, step in enumerate(case.steps)
+        ),
+        rules=rules,
     )
 
 
@@ -222,5 +174,5 @@ def _filled(expectation: Expectation, chosen: Mapping[str, str]) -> Expectation:
             value = value.replace("{" + name + "}", word)
         return value
 
-    named = ("set", "propose", "backlog", "finding", "conflict", "rule")
-    return expectation.model_copy(update={name: fill(getattr(expectation, name)) for name in named})
+    named = (*EXPECTATIONS, "rule")
+    return expectation.model_copy(update={n: fill(getattr(expectation, n)) for n in named if n != "task"})

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from hubsync.policy.changes import Decision
 from hubsync.policy.compile import MATRIX
 from hubsync.policy.spec import MatrixRowSpec
 from hubsync.policy.view import Missing, View
 from hubsync.rulefiles.load import LoadedRules
 from hubsync.rulefiles.outcomes import done, failing
-
-if TYPE_CHECKING:
-    from hubsync.rulefiles.cases import Case
+from hubsync.rulefiles.playing import Look
 
 NONE = "none"
 Cell = tuple[str, str, bool]
@@ -35,9 +31,9 @@ class Gap:
     message: str
 
 
-def gaps(rules: LoadedRules, played: Sequence[tuple[Case, Decision]]) -> Iterator[Gap]:
+def gaps(rules: LoadedRules, looks: Sequence[Look]) -> Iterator[Gap]:
     """Everything that the cases leave untried, in the order of the files."""
-    fired, nearly, visited = _tried(played)
+    fired, nearly, visited = _tried(looks)
     for file, content in rules.files.rules.items():
         for number, spec in enumerate(content.rules):
             document = rules.documents[file]
@@ -61,14 +57,14 @@ def gaps(rules: LoadedRules, played: Sequence[tuple[Case, Decision]]) -> Iterato
             yield Gap(document.file, line, f"row {number + 1}", f"no case for {', '.join(missing)}")
 
 
-def _tried(played: Sequence[tuple[Case, Decision]]) -> tuple[set[str], set[str], set[Cell]]:
+def _tried(looks: Sequence[Look]) -> tuple[set[str], set[str], set[Cell]]:
     fired: set[str] = set()
     nearly: set[str] = set()
     visited: set[Cell] = set()
-    for case, decision in played:
-        policy = case.situation.policy
-        view = View(policy, case.situation.contact, case.situation.now)
-        acted = {o.rule for o in done(decision, policy) if o.rule is not None}
+    for look in looks:
+        policy = look.situation.policy
+        view = View(policy, look.situation.contact, look.situation.now)
+        acted = {o.rule for o in done(look.decision, policy) if o.rule is not None}
         fired |= acted
         nearly |= {r.id for r in policy.rules if r.id not in acted and not r.matrix and len(failing(r, view)) <= 1}
         deals = view.deals()

@@ -60,6 +60,8 @@ def wanted(expectations: Sequence[Expectation]) -> Iterator[Outcome]:
         for kind in ("set", "propose", "backlog"):
             for name, value in (getattr(one, kind) or {}).items():
                 yield Outcome(kind, name, value, one.rule)
+        if one.withdrawn is not None:
+            yield Outcome("withdrawn", one.withdrawn)
         if one.finding is not None:
             yield Outcome("finding", one.finding)
         if one.conflict is not None:
@@ -81,6 +83,8 @@ def done(decision: Decision, policy: Policy) -> Iterator[Outcome]:
             yield Outcome("finding", finding.rule, rule=finding.rule)
     for task in decision.tasks:
         yield Outcome("task", task.template, None, task.rule, task.owner, task.due)
+    for gone in decision.withdrawn:
+        yield Outcome("withdrawn", gone.task.template)
     for conflict in decision.conflicts:
         yield Outcome("conflict", _KEYS.get(conflict.property, conflict.property))
 

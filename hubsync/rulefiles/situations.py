@@ -101,9 +101,11 @@ def after(situation: Situation, decision: Decision) -> Situation:
     spent = {ledger_key(c.rule, c.cause, c.property) for c in decision.changes}
     spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
     spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
+    gone = {w.task.write_id for w in decision.withdrawn}
+    number = 1 + max((t.write_id for t in contact.open_tasks), default=-1)
     tasks = tuple(
-        OpenTask(number, str(number), t.rule, t.template, t.cause.key, untouched=True)
-        for number, t in enumerate(decision.tasks)
+        OpenTask(n, str(n), t.rule, t.template, t.cause.key, untouched=True)
+        for n, t in enumerate(decision.tasks, start=number)
     )
     done = replace(
         contact,
@@ -111,9 +113,23 @@ def after(situation: Situation, decision: Decision) -> Situation:
         history=history,
         ours=tuple(ours),
         spent=contact.spent | spent,
-        open_tasks=contact.open_tasks + tasks,
+        open_tasks=(*(t for t in contact.open_tasks if t.write_id not in gone), *tasks),
     )
     return Situation(situation.policy, done, situation.now)
+
+
+def later(situation: Situation, now: datetime, acts: Sequence[ActSpec]) -> Situation:
+    """The situation of a story's next look: what happened since on top of it. Raises SituationFault for what can't be.
+
+    `now` must not lie before the situation's own.
+    """
+    if now < situation.now:
+        raise SituationFault(("at",), "this is earlier than the look before it; steps stand in the order of time")
+    scene = _Scene(situation.policy, now, {})
+    scene.resume(situation)
+    for number, act in enumerate(acts):
+        scene.play(act, ("acts", number))
+    return Situation(situation.policy, scene.resumed(situation.contact), now)
 
 
 class _Scene:
@@ -158,6 +174,30 @@ class _Scene:
             tuple(self.deals.values()),
             tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
             tuple(self.ours),
+        )
+
+    def resume(self, situation: Situation) -> None:
+        """Go on from a contact that was looked at before."""
+        contact = situation.contact
+        self.properties = dict(contact.properties)
+        self.history = {name: [dict(e) for e in entries] for name, entries in (contact.history or {}).items()}
+        self.deals = {deal.id: deal for deal in contact.deals or ()}
+        self.engagements = list(contact.engagements or ())
+        self.ours = list(contact.ours)
+        self.latest = situation.now
+
+    def resumed(self, contact: Contact) -> Contact:
+        """The same contact after the acts played since."""
+        _enter_stages(self.properties, self.history)
+        self.properties["num_associated_deals"] = str(len(self.deals))
+        self.properties["num_contacted_notes"] = str(len(self.engagements))
+        return replace(
+            contact,
+            properties=self.properties,
+            history=self.history,
+            deals=tuple(self.deals.values()),
+            engagements=tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
+            ours=tuple(self.ours),
         )
 
     def _state(self, name: str, value: str) -> None:

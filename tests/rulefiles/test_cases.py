@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hubsync.rulefiles import cases
+from hubsync.rulefiles import playing
 from hubsync.rulefiles.cases import CaseResult, load_cases, run_case, run_cases
 
 Write = Callable[..., Path]
@@ -150,7 +150,7 @@ def test_a_look_at_another_time_than_expected_is_told(write_cases: Write) -> Non
 
 def test_a_case_whose_rules_do_not_rest_fails(write_cases: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     home = write_cases("- {name: restless, contact: {lifecycle_stage: mql}, expect: [{set: {lead_status: new}}]}")
-    monkeypatch.setattr(cases, "after", lambda situation, _decision: situation)
+    monkeypatch.setattr(playing, "after", lambda situation, _decision: situation)
     assert the_only(home).message.endswith(
         "once that is done, the rules don't rest: set lead_status: new (new_on_becoming_mql)"
     )

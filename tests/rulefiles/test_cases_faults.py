@@ -91,7 +91,7 @@ WRONG = {
     ),
     "two expectations in one": (
         "- {name: x, expect: [{finding: a, conflict: b}]}",
-        "4: an expectation is exactly one of set, propose, task, finding, backlog, conflict",
+        "4: an expectation is exactly one of set, propose, task, withdrawn, finding, backlog, conflict",
     ),
     "two acts at one moment of one entry": (
         "- {name: x, acts: [{at: 2026-03-01T09:00:00Z, rep_email: {}, rep_call: {}}], expect: []}",
