@@ -21,7 +21,8 @@ from hubsync.policy.compile import compile_policy
 from hubsync.policy.contact import Contact, Deal, Engagement, OurWrite, StageVisit
 from hubsync.policy.decide import decide
 from hubsync.policy.policy import Horizon, Policy, Schema
-from hubsync.policy.spec import MatrixSpec, PortalSpec, RulesSpec
+from hubsync.policy.portal_spec import PortalSpec
+from hubsync.policy.spec import MatrixSpec, RulesSpec
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.rulefiles.load import LoadedRules, load_rules
 

@@ -14,7 +14,8 @@ import pytest
 from hubsync.policy.causes import CAUSES
 from hubsync.policy.conditions import ALL_OPERATORS
 from hubsync.policy.facts import documented
-from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, PortalSpec, RuleSpec
+from hubsync.policy.portal_spec import PortalSpec
+from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, RuleSpec
 from hubsync.rulefiles.case_spec import ACTS, EXPECTATIONS, CaseSpec, StepSpec
 from hubsync.rulefiles.cases import load_cases, run_case
 from hubsync.rulefiles.lines import Document, compose

@@ -18,7 +18,7 @@ from hubsync.cli.context import invocation
 from hubsync.cli.options import Format
 from hubsync.cli.output import Column, Report, Table, emit
 from hubsync.policy.pacing import Pace
-from hubsync.policy.spec import AlertsSpec
+from hubsync.policy.portal_spec import AlertsSpec
 from hubsync.portal.notifying import NotDelivered
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.service.audience import Audience, Letter, try_ways

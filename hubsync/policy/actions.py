@@ -13,7 +13,7 @@ from hubsync.policy.instants import day_in, milliseconds
 from hubsync.policy.rules import Action, FindingAction, Resolve, SetAction, TaskAction
 from hubsync.policy.spec import ActionSpec, AfterCause, FactValue, TaskSpec, TemplateSpec
 from hubsync.policy.view import Missing, View
-from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.vocabulary import STAGE, STATUS, Terms
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Duration, parse_duration
 
@@ -87,8 +87,10 @@ class ActionCompiler:
         terms = self.owner.statuses if is_status else self.owner.stages
         table: Mapping[str, Any] = self.owner.files.portal.statuses if is_status else self.owner.files.portal.stages
         what = KINDS[name]
+        if isinstance(value, dict) and set(value) == {"fact"}:
+            return self._fact(value["fact"], source, path, terms, facts.FACTS[name].kind), None
         if not isinstance(value, str):
-            self.owner.report(source, path, f"a {what} of portal.yaml is needed")
+            self.owner.report(source, path, f"a {what} of portal.yaml is needed, or {{fact: name}}")
             return None, None
         key = self.owner.names.get(value, value)
         if key == "none":
@@ -122,15 +124,26 @@ class ActionCompiler:
         self.owner.report(source, path, "write a value, {fact: name} or {after_cause: duration}")
         return None
 
-    def _fact(self, name: str, source: str, path: KeyPath) -> Resolve | None:
+    def _fact(
+        self, name: Any, source: str, path: KeyPath, terms: Terms | None = None, kind: str | None = None
+    ) -> Resolve | None:
+        """The value of a fact; for a property that is set by key (`terms`), of one whose values are such keys."""
         if name not in facts.FACTS:
-            self.owner.report(source, (*path, "fact"), f'"{name}" is no fact{did_you_mean(name, facts.FACTS)}')
+            self.owner.report(source, (*path, "fact"), f'"{name}" is no fact{did_you_mean(str(name), facts.FACTS)}')
+            return None
+        if kind is not None and facts.FACTS[name].kind != kind:
+            fit = ", ".join(n for n, f in facts.FACTS.items() if f.kind == kind)
+            self.owner.report(source, (*path, "fact"), f'"{name}" holds something else; write one of {fit}')
             return None
         get = facts.FACTS[name].get
 
         def resolve(view: View, _cause: Cause) -> str | Missing | None:
             value = get(view)
-            return value if value is None or isinstance(value, Missing) else str(value)
+            if value is None or isinstance(value, Missing):
+                return value
+            if terms is None:
+                return str(value)
+            return terms.value(value) if value in terms.by_key else None  # an option that no key maps isn't ours (D4)
 
         return resolve
 

@@ -7,6 +7,7 @@ the contact is read.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hubsync.policy.changes import Cause
 from hubsync.policy.deals import DealSummary, Milestone
@@ -115,7 +116,22 @@ def once_per_deal(source: Source) -> Source:
             return summary
         if summary.opened is None:
             return found
-        return Cause(found.kind, found.at, f"deal:{summary.opened.deal}", found.id)
+        return replace(found, key=f"deal:{summary.opened.deal}")
+
+    return cause
+
+
+def once_per_status(source: Source) -> Source:
+    """The same cause, remembered once per Lead status and work cycle (`once_per: status`)."""
+
+    def cause(view: View) -> Cause | Missing | None:
+        found = source(view)
+        if found is None or isinstance(found, Missing):
+            return found
+        begins = view.cycle()
+        if isinstance(begins, Missing):
+            return begins
+        return replace(found, key=f"status:{view.status}:{milliseconds(begins)}")
 
     return cause
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from hubsync.policy.conditions import Condition
 from hubsync.policy.deals import DealSummary
+from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.rules import AUTO, Cell, Residual, Rule, all_of, any_of
-from hubsync.policy.spec import PortalSpec
 from hubsync.policy.view import DEALS, View
 from hubsync.policy.vocabulary import Terms
 

@@ -17,6 +17,13 @@ class Cause:
     at: datetime
     key: str
     id: str | None = None
+    since: datetime | None = None
+    """When it happened, where the rule waits a while after it (`after`) and `at` is when that time had passed."""
+
+    @property
+    def happened(self) -> datetime:
+        """When it happened, however long the rule waited."""
+        return self.since or self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,20 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hubsync.policy import causes, cells, matrix
-from hubsync.policy.actions import ActionCompiler, lacks_a_key, said_by_its_name
+from hubsync.policy import cells, matrix
 from hubsync.policy.ages import parse_ages
-from hubsync.policy.conditions import Condition, Test, for_team
+from hubsync.policy.automations import compile_automations
+from hubsync.policy.conditions import Condition, Test
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.fingerprints import fingerprints, scope_mark
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
-from hubsync.policy.groups import KeyPath, Report, compile_group, impossible
+from hubsync.policy.groups import KeyPath, Report, compile_group
 from hubsync.policy.policy import Gap, Policy, Schema
 from hubsync.policy.rollout import ROLLOUT, capped, caps_of, mark_of, names_of
-from hubsync.policy.rules import PROPOSE, Rule, SetAction, all_of, any_of
+from hubsync.policy.rules import Rule, all_of, any_of
 from hubsync.policy.ruleset import RuleSet, ideal_schema
-from hubsync.policy.spec import Conditions, RuleSpec
+from hubsync.policy.spec import Conditions
 from hubsync.policy.vocabulary import ANSWER, PROPOSAL, STAGE, STATUS, Terms, Wanted, resolve
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Calendars, parse_duration
@@ -108,10 +108,10 @@ class _Compiler:
         portal = self.files.portal
         check_portal(portal, self.report)
         self.gaps += gaps_of(portal, self.schema, self.absent)
-        quiet = self._quiet(portal.settling.status, (PORTAL, ("settling", "status")))
-        combination = self._quiet(portal.settling.combination, (PORTAL, ("settling", "combination")))
+        quiet = self.quiet(portal.settling.status, PORTAL, ("settling", "status"))
+        combination = self.quiet(portal.settling.combination, PORTAL, ("settling", "combination"))
         managed = self._managed()
-        automations = self._automations(quiet)
+        automations = compile_automations(self, quiet)
         table = matrix.compile_matrix(self, self.files.matrix, combination)
         own = (*automations, *table)
         rules = self._capped(own)
@@ -179,16 +179,17 @@ class _Compiler:
             found[team.casefold()] = replace(general, rules=rules, cells=table)
         return found
 
-    def _quiet(self, text: str, where: tuple[str, KeyPath]) -> timedelta:
+    def quiet(self, text: str, source: str, path: KeyPath) -> timedelta:
+        """A quiet time (D7); a fault is reported and counts as none."""
         if self.settle is not None:
             return self.settle
         try:
             duration = parse_duration(text)
         except ValueError as error:
-            self.report(*where, str(error))
+            self.report(source, path, str(error))
             return timedelta()
         if duration.business or duration.unit in {"month", "year"}:
-            self.report(*where, f'"{text}": a quiet time is calendar time, such as "15 minutes"')
+            self.report(source, path, f'"{text}": a quiet time is calendar time, such as "15 minutes"')
             return timedelta()
         minutes = {"minute": 1, "hour": 60, "day": 1440, "week": 10080}[duration.unit]
         return timedelta(minutes=duration.amount * minutes)
@@ -231,105 +232,6 @@ class _Compiler:
                 ]
             )
         return tests
-
-    def _automations(self, quiet: timedelta) -> list[Rule]:
-        rules: list[Rule] = []
-        seen: dict[str, str] = {}
-        for source, content in self.files.rules.items():
-            templates = {n: t for f in self.files.rules.values() for n, t in f.templates.items()}
-            for number, spec in enumerate(content.rules):
-                path: KeyPath = ("rules", number)
-                if spec.id in seen:
-                    self.report(source, (*path, "id"), f'"{spec.id}" is already the id of a rule in {seen[spec.id]}')
-                seen[spec.id] = source
-                rule = self._rule(spec, source, path, quiet, ActionCompiler(self, templates))
-                if rule is not None:
-                    rules.append(rule)
-        known = {r.id for r in rules} | set(seen)
-        for source, content in self.files.rules.items():
-            for number, spec in enumerate(content.rules):
-                for index, other in enumerate(spec.outranks):
-                    if other not in known:
-                        self.report(
-                            source,
-                            ("rules", number, "outranks", index),
-                            f'"{other}" is no rule{did_you_mean(other, known)}',
-                        )
-        return rules
-
-    def _names_a_cause(self, spec: RuleSpec, source: str, path: KeyPath) -> bool:
-        if spec.cause is None:
-            self.report(source, path, f"rule {spec.id} names no cause; write one of {', '.join(causes.CAUSES)}")
-        elif spec.cause not in causes.CAUSES:
-            self.report(
-                source, (*path, "cause"), f'"{spec.cause}" is not a cause{did_you_mean(spec.cause, causes.CAUSES)}'
-            )
-        return spec.cause in causes.CAUSES
-
-    def _groups(self, spec: RuleSpec, source: str, path: KeyPath) -> list[list[Condition]]:
-        """The groups of `when`, narrowed to the team of `only_for`."""
-        listed = isinstance(spec.when, list)
-        written = spec.when if isinstance(spec.when, list) else [spec.when]
-        if not written:
-            self.report(source, (*path, "when"), "a rule needs at least one condition")
-        groups = [
-            self.conditions(g, source, (*path, "when", n) if listed else (*path, "when")) for n, g in enumerate(written)
-        ]
-        return groups if spec.only_for is None else [[*group, for_team(spec.only_for)] for group in groups]
-
-    def _rule(
-        self, spec: RuleSpec, source: str, path: KeyPath, quiet: timedelta, actions: ActionCompiler
-    ) -> Rule | None:
-        groups = self._groups(spec, source, path)
-        if not self._names_a_cause(spec, source, path) or spec.cause is None:
-            return None
-        if not spec.then:
-            self.report(source, (*path, "then"), "a rule needs at least one action")
-        cause, says_cause = causes.CAUSES[spec.cause]
-        if spec.once_per == "deal":
-            cause = causes.once_per_deal(cause)
-        if spec.cause == "churn" and self.files.portal.churn is None:
-            self.gaps.append(
-                Gap(
-                    spec.id,
-                    spec.playbook,
-                    "churn: in portal.yaml (which property marks a lost customer)",
-                    off=True,
-                    opt_in=True,
-                )
-            )
-            return None
-        compiled, lacking, proposes = actions.compile(spec.then, source, (*path, "then"))
-        compiled_sets = [a.property for a in compiled if isinstance(a, SetAction)]
-        self.written.update(compiled_sets)
-        live = [g for g in groups if not impossible(g, self)]
-        off = not compiled or lacks_a_key(lacking)
-        for need in lacking:
-            self.gaps.append(Gap(spec.id, spec.playbook, need, off=off))
-        if off:
-            return None
-        if groups and not live and all(groups):
-            keys = sorted({k for g in groups for k in impossible(g, self)})
-            self.gaps.append(Gap(spec.id, spec.playbook, ", ".join(keys), off=True))
-            return None
-        settle = self._quiet(spec.settle, (source, (*path, "settle"))) if spec.settle else quiet
-        watches = {c.fact.property for g in groups for c in g if c.fact.property} | set(compiled_sets)
-        return Rule(
-            id=spec.id,
-            playbook=spec.playbook,
-            says=spec.says or said_by_its_name(spec.id),
-            mode=PROPOSE if proposes else spec.mode,
-            cause=cause,
-            groups=tuple(tuple(g) for g in live),
-            actions=tuple(compiled),
-            quiet=settle,
-            watches=frozenset(watches & {STATUS, STAGE}),
-            hard=spec.hard,
-            outranks=frozenset(spec.outranks),
-            where=f"{source}:{spec.id}",
-            says_cause=says_cause,
-            ask=spec.ask or "",
-        )
 
     def conditions(self, group: Conditions, source: str, path: KeyPath) -> list[Condition]:
         """Compile a group of conditions, all of which must hold; faults are reported."""

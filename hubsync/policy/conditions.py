@@ -58,11 +58,15 @@ class Condition:
 
     @property
     def text(self) -> str:
-        """The condition as it stands in the rule file."""
+        """The condition in the words of the rule file."""
         if self.operator in {"is_known", "is_unknown"}:
             return f"{self.fact.name} {self.operator.replace('_', ' ')}"
         operand = self.operand if isinstance(self.operand, str) else ", ".join(map(str, self.operand))
-        return f"{self.fact.name} {self.operator.replace('_', ' ')} {operand}".rstrip()
+        words = self.operator.replace("_", " ")
+        for end in (" ago", " from now"):  # "is more than 3 days ago"
+            if words.endswith(end):
+                return f"{self.fact.name} {words.removesuffix(end)} {operand}{end}"
+        return f"{self.fact.name} {words} {operand}".rstrip()
 
 
 Value = Any
@@ -279,7 +283,15 @@ def _compile_time(fact: Fact, operator: str, operand: Any) -> Condition:
             operand,
             _test(fact, lambda value: value is not None and (value < moment if earlier else value > moment)),
         )
-    duration = _duration(operand)
+    return _since_or_until(fact, operator, operand, _duration(operand))
+
+
+def passed(fact: Fact, duration: Duration) -> Condition:
+    """So much time has passed since the fact's moment (`after:` of a rule)."""
+    return _since_or_until(fact, "is_more_than_ago", str(duration), duration)
+
+
+def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration) -> Condition:
     ahead = operator.endswith("from_now")
     more = operator.startswith("is_more")
 

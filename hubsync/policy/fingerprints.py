@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hubsync.policy.conditions import Condition, Words
+from hubsync.policy.portal_spec import ScopeSpec
 from hubsync.policy.rules import Rule
-from hubsync.policy.spec import RuleSpec, ScopeSpec
+from hubsync.policy.spec import RuleSpec
 
 _WORDS_FOR_PEOPLE = {"playbook", "says", "ask", "was", "outranks"}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.groups import Report
 from hubsync.policy.policy import Gap, Schema
-from hubsync.policy.spec import PortalSpec, StageSpec, StatusSpec
+from hubsync.policy.portal_spec import PortalSpec, StageSpec, StatusSpec
 from hubsync.policy.words import did_you_mean
 
 PORTAL = "portal.yaml"

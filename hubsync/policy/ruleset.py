@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from hubsync.policy.policy import PropertyShape, Schema
-from hubsync.policy.spec import MatrixSpec, PortalSpec, RolloutSpec, RulesSpec
+from hubsync.policy.portal_spec import PortalSpec
+from hubsync.policy.spec import MatrixSpec, RolloutSpec, RulesSpec
 from hubsync.policy.vocabulary import Option
 
 
@@ -20,6 +21,18 @@ class RuleSet:
     digest: str = ""
     rollout: RolloutSpec | None = None
     """What rules may do at most (B6); None: what each says itself."""
+
+    def enabling(self, rules: Collection[str]) -> RuleSet:
+        """The same files with these rules switched on."""
+        files = {
+            name: content.model_copy(
+                update={
+                    "rules": [r.model_copy(update={"enabled": True}) if r.id in rules else r for r in content.rules]
+                }
+            )
+            for name, content in self.rules.items()
+        }
+        return replace(self, rules=files)
 
 
 def ideal_schema(portal: PortalSpec, zone: str = "UTC") -> Schema:

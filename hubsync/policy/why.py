@@ -22,11 +22,15 @@ from hubsync.policy.view import Missing, View
 
 @dataclass(frozen=True, slots=True)
 class ConditionWhy:
-    """One condition: its text, the value it saw, and its answer; None where the fact was not read."""
+    """One condition: its text, the value it saw, and its answer; None where the fact was not read.
+
+    `until` is when the answer changes by itself, None where only the contact can change it.
+    """
 
     text: str
     value: str
     holds: bool | None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ def _why(rule: Rule, view: View, horizon: Horizon, managed: bool) -> RuleWhy:
 
 def _condition(condition: Condition, view: View) -> ConditionWhy:
     answer = condition.test(view)
-    return ConditionWhy(condition.text, shown(condition.fact.get(view)), None if answer < 0 else answer > 0)
+    until = condition.flip(view) if condition.flip is not None else None
+    return ConditionWhy(condition.text, shown(condition.fact.get(view)), None if answer < 0 else answer > 0, until)
 
 
 def shown(value: Any) -> str:

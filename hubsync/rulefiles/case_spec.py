@@ -132,8 +132,9 @@ class CaseSpec(_Spec):
     """One case.
 
     `each` runs it once for every combination of the values listed, put into `contact`; `fired` names rules whose
-    present cause is spent; `portal` is laid over portal.yaml; `since` is where the backlog ends (B1). `steps` make it
-    a story: the contact lives on with whatever was decided before.
+    present cause is spent; `portal` is laid over portal.yaml; `enable` switches on rules that the files leave off;
+    `since` is where the backlog ends (B1). `steps` make it a story: the contact lives on with whatever was decided
+    before.
     """
 
     name: Text
@@ -144,6 +145,7 @@ class CaseSpec(_Spec):
     acts: list[ActSpec] = []
     fired: list[Text] = []
     portal: dict[Text, Any] = {}
+    enable: list[Text] = []
     look_again: Instant | None = None
     expect: list[Expectation]
     steps: list[StepSpec] = []

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from hubsync.errors import Problem, RuleFileError
 from hubsync.policy.compile import PORTAL
 from hubsync.policy.policy import Horizon, Policy
-from hubsync.policy.spec import PortalSpec
+from hubsync.policy.portal_spec import PortalSpec
+from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles import coverage
 from hubsync.rulefiles.case_spec import EXPECTATIONS, CaseSpec, CasesSpec, Expectation
 from hubsync.rulefiles.lines import Document, read
@@ -89,10 +90,13 @@ class _Loader:
         """The case once for every combination of its `each`; a fault is told once."""
         here = ("cases", number)
         try:
-            rules, policy = self._policy(case.portal)
+            rules, policy = self._policy(case.portal, case.enable)
         except RuleFileError as error:
             what = "; ".join(p.message for p in error.problems)
             self.problems.append(document.problem((*here, "portal"), f"the rules can't be used with this: {what}"))
+            return
+        except SituationFault as fault:
+            self.problems.append(document.problem((*here, *fault.path), str(fault)))
             return
         for values in product(*case.each.values()):
             chosen = dict(zip(case.each, values, strict=True))
@@ -103,21 +107,33 @@ class _Loader:
                 self.problems.append(document.problem((*here, *path), str(fault)))
                 return
 
-    def _policy(self, portal: Mapping[str, Any]) -> tuple[LoadedRules, Policy]:
-        """The files with `portal` laid over portal.yaml, and their policy. Raises RuleFileError."""
-        key = repr(portal)
+    def _policy(self, portal: Mapping[str, Any], enable: Sequence[str]) -> tuple[LoadedRules, Policy]:
+        """The files with `portal` laid over portal.yaml and the rules of `enable` switched on, and their policy.
+
+        Raises RuleFileError for a portal that can't be so, SituationFault for an unknown rule.
+        """
+        files = self.rules.files
+        known = [spec.id for content in files.rules.values() for spec in content.rules]
+        for number, name in enumerate(enable):
+            if name not in known:
+                raise SituationFault(("enable", number), f'"{name}" is no rule{did_you_mean(name, known)}')
+        key = repr((portal, enable))
         if key not in self.policies:
-            rules = self.rules
-            if portal:
-                changed = _merged(rules.files.portal.model_dump(exclude_unset=True), portal)
-                try:
-                    spec = PortalSpec.model_validate(changed)
-                except ValidationError as error:
-                    places = [".".join(map(str, e["loc"])) for e in error.errors()]
-                    raise RuleFileError([Problem(PORTAL, 1, 1, f"{', '.join(places)} can't be so")]) from error
-                rules = LoadedRules(rules.folder, replace(rules.files, portal=spec), rules.documents)
+            changed = replace(files.enabling(enable), portal=self._portal(portal))
+            rules = LoadedRules(self.rules.folder, changed, self.rules.documents)
             self.policies[key] = rules, staged(rules.compile(rolled_out=True))
         return self.policies[key]
+
+    def _portal(self, portal: Mapping[str, Any]) -> PortalSpec:
+        """portal.yaml with this laid over it. Raises RuleFileError."""
+        if not portal:
+            return self.rules.files.portal
+        changed = _merged(self.rules.files.portal.model_dump(exclude_unset=True), portal)
+        try:
+            return PortalSpec.model_validate(changed)
+        except ValidationError as error:
+            places = [".".join(map(str, e["loc"])) for e in error.errors()]
+            raise RuleFileError([Problem(PORTAL, 1, 1, f"{', '.join(places)} can't be so")]) from error
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from hubsync.errors import Problem, RuleFileError
 from hubsync.policy.compile import MATRIX, PORTAL, KeyPath, compile_policy
 from hubsync.policy.pacing import Freeze, Pace, moment_of
 from hubsync.policy.policy import Policy, Schema
+from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.rollout import ROLLOUT
 from hubsync.policy.ruleset import RuleSet
-from hubsync.policy.spec import MatrixSpec, PortalSpec, RolloutFileSpec, RulesSpec
+from hubsync.policy.spec import MatrixSpec, RolloutFileSpec, RulesSpec
 from hubsync.rulefiles.calendars import build_calendars
 from hubsync.rulefiles.lines import Document, read
 from hubsync.rulefiles.models import validate

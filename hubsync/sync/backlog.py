@@ -12,7 +12,7 @@ from hubsync.policy.changes import Finding
 from hubsync.policy.contact import Contact
 from hubsync.policy.instants import EPOCH
 from hubsync.policy.policy import Policy
-from hubsync.policy.spec import BacklogSpec
+from hubsync.policy.portal_spec import BacklogSpec
 from hubsync.policy.view import View
 from hubsync.sync.looking import Look
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, compile_condition
 from hubsync.policy.facts import FACTS, STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.groups import compile_group, impossible
+from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.ruleset import RuleSet
-from hubsync.policy.spec import PortalSpec
 from hubsync.policy.vocabulary import STATUS, Terms
 from hubsync.policy.words import did_you_mean
 from hubsync.sync.binding import BoundPortal

@@ -5,7 +5,7 @@ Names of owners and labels of apps are written as comments only; no e-mail addre
 
 from __future__ import annotations
 
-from hubsync.policy.spec import PortalSpec
+from hubsync.policy.portal_spec import PortalSpec
 from hubsync.portal.values import Owner
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.pages import Page, aside, scalar

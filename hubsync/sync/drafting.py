@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from hubsync.errors import HubsyncError
-from hubsync.policy.spec import PortalSpec, StageSpec, StatusSpec
+from hubsync.policy.portal_spec import PortalSpec, StageSpec, StatusSpec
 from hubsync.policy.vocabulary import STAGE, STATUS, Terms
 from hubsync.portal.values import Option
 from hubsync.rulefiles.load import LoadedRules

@@ -20,7 +20,7 @@ from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import DEALS, ENGAGEMENTS, Missing, View
 from hubsync.policy.vocabulary import Terms
-from hubsync.policy.why import RuleWhy, why
+from hubsync.policy.why import ConditionWhy, RuleWhy, shown, why
 from hubsync.portal.values import Task
 from hubsync.store.values import Write
 from hubsync.sync.authors import set_by
@@ -206,7 +206,7 @@ def seen(one: RuleWhy, *, whole: bool = True) -> str:
     groups = []
     for group in one.groups:
         chosen = group if whole else [c for c in group if not c.holds][:1]
-        groups.append("; ".join(f"{_mark(c.holds)} {c.text} ({c.value})" for c in chosen))
+        groups.append("; ".join(f"{_mark(c.holds)} {c.text} ({c.value}{_until(c)})" for c in chosen))
     told = " — or — ".join(dict.fromkeys(g for g in groups if g)) or "always"
     return told.replace(" is known true", " is known").replace(" is unknown true", " is unknown")
 
@@ -217,6 +217,12 @@ def is_elsewhere(one: RuleWhy) -> bool:
         any(c.holds is False and c.text.partition(" ")[0] in {"lead_status", "lifecycle_stage"} for c in group)
         for group in one.groups
     )
+
+
+def _until(condition: ConditionWhy) -> str:
+    """When a condition on time that doesn't hold is asked again, though nothing happens to the contact."""
+    waits = condition.until is not None and condition.holds is False
+    return f", asked again at {shown(condition.until)}" if waits else ""
 
 
 def _mark(holds: bool | None) -> str:

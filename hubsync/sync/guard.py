@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hubsync.errors import UnsafePlan
-from hubsync.policy.spec import GuardSpec
+from hubsync.policy.portal_spec import GuardSpec
 
 
 @dataclass(frozen=True, slots=True)

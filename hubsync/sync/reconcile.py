@@ -15,7 +15,7 @@ import structlog
 from hubsync.errors import PortalError, UnsafePlan
 from hubsync.policy.pacing import Pace
 from hubsync.policy.policy import Horizon
-from hubsync.policy.spec import GuardSpec
+from hubsync.policy.portal_spec import GuardSpec
 from hubsync.portal.gateway import Gateway
 from hubsync.store.store import Store
 from hubsync.store.values import RunState

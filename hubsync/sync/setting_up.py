@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from hubsync.errors import PortalPermanentError, PortalTemporaryError, RateLimited, TokenRefused
-from hubsync.policy.spec import PortalSpec, PropertySpec
+from hubsync.policy.portal_spec import PortalSpec, PropertySpec
 from hubsync.policy.vocabulary import STATUS
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Definition, NewProperty

@@ -15,7 +15,7 @@ from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import NOTHING, Cause, Decision, Finding, SetProperty
 from hubsync.policy.contact import Contact
 from hubsync.policy.instants import EPOCH
-from hubsync.policy.spec import BacklogSpec
+from hubsync.policy.portal_spec import BacklogSpec
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.words import did_you_mean
 from hubsync.store.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hubsync.errors import RuleFileError
-from hubsync.policy.spec import AlertsSpec, GuardSpec, TeamAlertsSpec
+from hubsync.policy.portal_spec import AlertsSpec, GuardSpec, TeamAlertsSpec
 from hubsync.rulefiles.load import load_rules
 from hubsync.settings import default_rules
 

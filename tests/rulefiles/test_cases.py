@@ -220,6 +220,24 @@ def test_portal_is_laid_over_the_file_for_one_case(write_cases: Write) -> None:
     assert [run_case(case).ok for case in load_cases(home)] == [True, True]
 
 
+def test_enable_switches_a_rule_on_for_one_case(rules_folder: Path, write_cases: Write) -> None:
+    written = (rules_folder / "new.yaml").read_text()
+    (rules_folder / "new.yaml").write_text(written.replace("    cause:", "    enabled: false\n    cause:"))
+    folder = write_cases(
+        """
+        - {name: off, contact: {lifecycle_stage: sql}, expect: [{set: {lead_status: working}}]}
+        - name: switched on
+          contact: {lifecycle_stage: mql}
+          enable: [new_on_becoming_mql]
+          expect: [{set: {lead_status: new}, rule: new_on_becoming_mql}]
+        - name: off again
+          contact: {lifecycle_stage: mql}
+          expect: [{set: {lead_status: new}, rule: cell_mql_none}]
+        """
+    )
+    assert [str(r) for r in map(run_case, load_cases(folder)) if not r.ok] == []
+
+
 def test_a_rule_and_a_cell_that_no_case_tries_are_named(write_cases: Write) -> None:
     home = write_cases(
         """

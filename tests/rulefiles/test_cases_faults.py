@@ -55,6 +55,10 @@ WRONG = {
         """,
         "5: lead_status is new here, but the acts end elsewhere",
     ),
+    "a rule to switch on that is none": (
+        "- {name: x, enable: [no_such_rule], expect: []}",
+        '4: "no_such_rule" is no rule',
+    ),
     "an act by nobody": (
         "- {name: x, acts: [{at: 2026-03-01T09:00:00Z, set: {lead_status: new}, by: robot}], expect: []}",
         '4: "robot" writes nothing; write person, automation, import, integration, form or a sourceType in capitals',

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hubsync.policy.spec import GuardSpec
+from hubsync.policy.portal_spec import GuardSpec
 from hubsync.service.buckets import ALL, EVERYTHING, HeldRule, hold, read_held, refill, release_held
 from hubsync.service.buckets import Buckets as Guard
 from tests.service.station import Station

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hubsync.policy.spec import PortalSpec
+from hubsync.policy.portal_spec import PortalSpec
 from hubsync.portal.values import Definition
 from hubsync.sandbox.schema import Option
 from hubsync.sync.setting_up import Addition, Setup, plan_setup, write_setup

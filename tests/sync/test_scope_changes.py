@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hubsync.policy.spec import ScopeSpec
+from hubsync.policy.portal_spec import ScopeSpec
 from hubsync.rulefiles.load import LoadedRules
 from hubsync.sync.overrides import to_be_tuned
 from tests.sync.desk import MQL, STAGE, STATUS, Desk, acted

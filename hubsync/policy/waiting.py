@@ -1,0 +1,39 @@
+"""Rules that wait a while after their cause (`after:`): when they fall due, and what their cause's moment then is.
+
+The falling due is what happens to such a rule: backlog (B1), freshness and "the latest cause wins" judge that moment,
+while the cause keeps its key, so that it still fires once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hubsync.policy.causes import Source
+from hubsync.policy.changes import Cause
+from hubsync.policy.conditions import Condition, passed
+from hubsync.policy.facts import FACTS, MOMENT, Fact
+from hubsync.policy.view import HISTORY, Missing, View
+from hubsync.policy.worktime import Duration
+
+
+def waited(source: Source, wait: Duration) -> Source:
+    """The same cause, so much later; what happened in truth stays in `since`."""
+
+    def cause(view: View) -> Cause | Missing | None:
+        found = source(view)
+        if found is None or isinstance(found, Missing):
+            return found
+        return replace(found, at=wait.after(found.at, view.calendar, view.policy.zone), since=found.at)
+
+    return cause
+
+
+def overdue(name: str, source: Source, wait: Duration) -> Condition:
+    """The condition that so much time has passed since the cause of this name; it turns true by itself."""
+
+    def happened(view: View) -> object:
+        found = source(view)
+        return found if found is None or isinstance(found, Missing) else found.at
+
+    known = FACTS.get(name, Fact(name, happened, MOMENT, HISTORY, "when the cause came about"))
+    return passed(replace(known, get=happened), wait)
