@@ -122,6 +122,7 @@ def a_contact(
     *,
     deals: Sequence[Deal] = (),
     engagements: Sequence[Engagement] = (),
+    meetings: Sequence[Engagement] = (),
     owner: str | None = "11",
     by: str = "automation",
     since: datetime | None = None,
@@ -152,8 +153,15 @@ def a_contact(
             known = []  # never set
         entries[name] = [entry(value, at, who) for value, at, who in reversed(known)]
         values[name] = (known[-1][0] or None) if known else None
-    contact = Contact(id="501", properties=values, history=entries, deals=tuple(deals), engagements=tuple(engagements))
-    return replace(contact, properties=_with_stage_dates(values, entries))
+    return Contact(
+        id="501",
+        properties=_with_stage_dates(values, entries),
+        history=entries,
+        deals=tuple(deals),
+        engagements=tuple(engagements),
+        meetings=tuple(meetings),
+        others_tasks=(),
+    )
 
 
 def _with_stage_dates(

@@ -45,6 +45,9 @@ ALWAYS_READ = (
     "num_contacted_notes",
     "hs_first_outreach_date",
     "notes_last_contacted",
+    "hs_sales_email_last_replied",
+    "hs_latest_meeting_activity",
+    "engagements_last_meeting_booked",
     "hs_merged_object_ids",
 )
 """Cheap properties that facts lean on, besides those that rules name."""
@@ -139,6 +142,8 @@ class _Compiler:
             owner_teams=self.schema.owner_teams,
             counts_deals=self.schema.has("num_associated_deals"),
             counts_contacts=self.schema.has("num_contacted_notes"),
+            counts_meetings=self.schema.has("hs_latest_meeting_activity")
+            or self.schema.has("engagements_last_meeting_booked"),
             dates_stages=self.schema.has("hs_v2_date_entered_salesqualifiedlead"),
             backlog_tests=self._backlog(),
             gaps=tuple(self.gaps),

@@ -1,7 +1,7 @@
 """What hubsync knows of one contact at one moment: the input of every decision.
 
 Values are HubSpot's, as decoded from the wire: nothing is parsed until a rule asks for it (policy/facts.py).
-`None` for history, deals or engagements means *not read*, never *there are none*.
+`None` for history, deals, engagements, meetings or tasks means *not read*, never *there are none*.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Engagement:
-    """An e-mail, call, meeting or communication on the contact's timeline. `kind` is the object type's plural name."""
+    """An e-mail, call, communication, meeting or task on the contact's timeline. `kind` is the type's plural name."""
 
     kind: str
     id: str
@@ -89,6 +89,9 @@ class Contact:
     spent: frozenset[str] = field(default_factory=frozenset)
     faded: frozenset[str] = field(default_factory=frozenset)
     open_tasks: tuple[OpenTask, ...] = ()
+    meetings: tuple[Engagement, ...] | None = None
+    others_tasks: tuple[Engagement, ...] | None = None
+    """Open tasks that aren't hubsync's; `at` of each is when it is due."""
 
     def has_fired(self, ledger_key: str) -> bool:
         """Whether this cause of a rule is spent for this target, as far as the ledger ever knew."""

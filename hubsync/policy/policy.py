@@ -87,7 +87,8 @@ class Policy:
     """Everything a decision needs besides the contact and the time.
 
     `cells` maps (Lead status, Lifecycle stage), HubSpot's values, "" for empty, to what can matter there.
-    `counts_deals`, `counts_contacts` and `dates_stages` say that the portal has HubSpot's cheap counters and dates.
+    `counts_deals`, `counts_contacts`, `counts_meetings` and `dates_stages` say that the portal has HubSpot's cheap
+    counters and dates.
     """
 
     rules: tuple[Rule, ...]
@@ -112,6 +113,7 @@ class Policy:
     owner_emails: frozenset[str] = frozenset()
     counts_deals: bool = True
     counts_contacts: bool = True
+    counts_meetings: bool = True
     dates_stages: bool = True
     gaps: tuple[Gap, ...] = ()
     digest: str = ""

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from hubsync.policy.causes import Source
 from hubsync.policy.changes import Cause
 from hubsync.policy.conditions import Condition, Flip, Test
-from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
 from hubsync.policy.worktime import Duration
 
 AUTO, PROPOSE, REPORT = "auto", "propose", "report"
 
 Resolve = Callable[[View, Cause], str | Missing | None]
 
-_COST = {0: 0, DEALS: 1, HISTORY: 2, ENGAGEMENTS: 3, HISTORY | ENGAGEMENTS: 4}
+_COST = {DEALS: 1, HISTORY: 2, MEETINGS: 3, TASKS: 3, ENGAGEMENTS: 4}
+"""How dear each read is beside the others: what is asked last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ class Residual:
         return min(moments, default=None)
 
 
+def cost(mask: int) -> int:
+    """How dear it is to read all that a mask names; 0 is what costs nothing."""
+    return sum(price for read, price in _COST.items() if mask & read)
+
+
 def always(_view: View) -> int:
     """The test of a rule of which nothing is left to ask."""
     return 1
@@ -109,7 +115,7 @@ def all_of(conditions: Sequence[Condition]) -> Test:
     """All must hold. Cheap conditions are asked first; of the dear ones only the cheapest unknown is named."""
     if not conditions:
         return always
-    tests = tuple(c.test for c in sorted(conditions, key=lambda c: (_COST[c.fact.mask], c.flip is not None)))
+    tests = tuple(c.test for c in sorted(conditions, key=lambda c: (cost(c.fact.mask), c.flip is not None)))
     if len(tests) == 1:
         return tests[0]
 

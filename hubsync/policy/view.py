@@ -31,9 +31,11 @@ class Missing:
     mask: int
 
 
-HISTORY, DEALS, ENGAGEMENTS = 1, 2, 4
+HISTORY, DEALS, ENGAGEMENTS, MEETINGS, TASKS = 1, 2, 4, 8, 16
+"""What a dear fact may hang on. ENGAGEMENTS are e-mails, calls and communications; TASKS are open ones of others."""
 NO_DEAL_AT_ALL = DealSummary()
 NO_HISTORY, NO_DEALS, NO_ENGAGEMENTS = Missing(HISTORY), Missing(DEALS), Missing(ENGAGEMENTS)
+NO_MEETINGS, NO_TASKS = Missing(MEETINGS), Missing(TASKS)
 
 
 class View:
@@ -157,18 +159,34 @@ class View:
         return self._deals
 
     def engagements(self) -> tuple[Engagement, ...] | Missing:
-        """E-mails, calls, meetings and communications; nothing to read where no contact was ever logged."""
+        """E-mails, calls and communications; nothing to read where no contact was ever logged."""
         if self.contact.engagements is not None:
             return self.contact.engagements
+        return () if self._never_contacted() else NO_ENGAGEMENTS
+
+    def meetings(self) -> tuple[Engagement, ...] | Missing:
+        """Meetings, past and to come; nothing to read where HubSpot knows of none (hubspot-api 4)."""
+        if self.contact.meetings is not None:
+            return self.contact.meetings
         get = self.properties.get
-        if (
+        if self.policy.counts_meetings:
+            known = get("hs_latest_meeting_activity") or get("engagements_last_meeting_booked")
+            return NO_MEETINGS if known else ()
+        return () if self._never_contacted() else NO_MEETINGS
+
+    def others_tasks(self) -> tuple[Engagement, ...] | Missing:
+        """Open tasks that aren't hubsync's; cheap properties never tell of them for sure."""
+        return self.contact.others_tasks if self.contact.others_tasks is not None else NO_TASKS
+
+    def _never_contacted(self) -> bool:
+        """Whether HubSpot's counters say that no contact was ever logged."""
+        get = self.properties.get
+        return (
             self.policy.counts_contacts
             and not _positive(get("num_contacted_notes"))
             and not get("hs_first_outreach_date")
             and not get("notes_last_contacted")
-        ):
-            return ()
-        return NO_ENGAGEMENTS
+        )
 
 
 def has_no_deals(policy: Policy, contact: Contact) -> bool:

@@ -174,6 +174,8 @@ class _Scene:
             tuple(self.deals.values()),
             tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
             tuple(self.ours),
+            meetings=(),
+            others_tasks=(),
         )
 
     def resume(self, situation: Situation) -> None:

@@ -161,7 +161,16 @@ class Picker:
             if why or now is None:
                 dropped.append(Dropped(picked, why))
             elif seen_in(now) == picked.seen:
-                fresh.append(replace(now, deals=picked.contact.deals, engagements=picked.contact.engagements))
+                before = picked.contact
+                fresh.append(
+                    replace(
+                        now,
+                        deals=before.deals,
+                        engagements=before.engagements,
+                        meetings=before.meetings,
+                        others_tasks=before.others_tasks,
+                    )
+                )
             else:
                 fresh.append(now)
         picked_now = self._complete(self.dresser.dress(fresh))

@@ -18,7 +18,7 @@ from hubsync.policy.facts import FACTS
 from hubsync.policy.gates import overruled
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Rule
-from hubsync.policy.view import DEALS, ENGAGEMENTS, Missing, View
+from hubsync.policy.view import HISTORY, Missing, View
 from hubsync.policy.vocabulary import Terms
 from hubsync.policy.why import ConditionWhy, RuleWhy, shown, why
 from hubsync.portal.values import Task
@@ -26,7 +26,7 @@ from hubsync.store.values import Write
 from hubsync.sync.authors import set_by
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import COMPLETED, Book, is_untouched
-from hubsync.sync.dear import MORE_PROPERTIES, OUTREACH_KINDS
+from hubsync.sync.dear import everything_dear
 from hubsync.sync.reconcile import Session
 from hubsync.sync.scope import horizon_for
 
@@ -90,6 +90,7 @@ def explain(session: Session, contact: str) -> Explained:
     if store is not None:
         [read] = Book(store, portal.id, None, now=now).dress([read])
         read = replace(read, open_tasks=_open_tasks(session, ledger))
+    read = everything_dear(session.gateway, read)
     horizon = horizon_for(store, portal, session.effective_since, now)
     view = View(portal.policy, read, now)
     decision = decide(portal.policy, read, now, horizon)
@@ -111,7 +112,7 @@ def explain(session: Session, contact: str) -> Explained:
 
 
 def _read(session: Session, contact: str) -> Contact:
-    """The contact with everything dear: one to three calls for each kind."""
+    """The contact with its history: one call."""
     policy, gateway = session.portal.policy, session.gateway
     found = gateway.read_contacts([contact], (*policy.properties, *NAME), policy.history).found.get(contact)
     if found is None:
@@ -120,12 +121,7 @@ def _read(session: Session, contact: str) -> Contact:
             "The id is the number at the end of the contact's address in HubSpot.",
             status=404,
         )
-    return replace(
-        found,
-        history=found.history or {},
-        deals=gateway.deals_of([found.id]).get(found.id, ()),
-        engagements=gateway.engagements_of([found.id], OUTREACH_KINDS, MORE_PROPERTIES).get(found.id, ()),
-    )
+    return replace(found, history=found.history or {})
 
 
 def _open_tasks(session: Session, rows: Sequence[Write]) -> tuple[OpenTask, ...]:
@@ -158,7 +154,7 @@ def _facts(view: View) -> list[tuple[str, Any]]:
     """What deals and outreach say, fact by fact (a text, a number, a moment); empty ones are left out."""
     found: list[tuple[str, Any]] = []
     for fact in FACTS.values():
-        if fact.mask & (DEALS | ENGAGEMENTS):
+        if fact.mask & ~HISTORY:
             value = fact.get(view)
             if value is not None and not isinstance(value, Missing):
                 found.append((fact.name, value))

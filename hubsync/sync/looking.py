@@ -83,7 +83,10 @@ class Looker:
 
         `as_if` may change what is known of each before the decision.
         """
-        fresh = [replace(as_if(c), deals=None, engagements=None) for c in self.dresser.dress(contacts)]
+        fresh = [
+            replace(as_if(c), deals=None, engagements=None, meetings=None, others_tasks=None)
+            for c in self.dresser.dress(contacts)
+        ]
         return self._complete(self._decide(fresh))
 
     def _decide(self, contacts: Iterable[Contact]) -> list[Look]:

@@ -10,7 +10,7 @@ import pytest
 
 from hubsync.policy.contact import Contact, Engagement
 from hubsync.policy.facts import FACTS, documented, fact, is_rep_outreach
-from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
 from tests.builders import NOW, a_call, a_contact, a_deal, a_mail, ago, policy
 
 
@@ -126,3 +126,30 @@ def test_any_other_name_is_a_property_and_empty_is_none() -> None:
     contact = a_contact("new", jobtitle="", city="Lyon", email="Ada@Example.ORG")
     assert (value("jobtitle", contact), value("city", contact), value("nowhere", contact)) == (None, "Lyon", None)
     assert (value("email_domain", contact), value("owner", contact)) == ("example.org", "11")
+
+
+@pytest.mark.parametrize(
+    ("properties", "read"),
+    [
+        ({}, False),
+        ({"num_contacted_notes": "3"}, False),
+        ({"hs_latest_meeting_activity": "2026-03-01T09:00:00Z"}, True),
+        ({"engagements_last_meeting_booked": "2026-03-01T09:00:00Z"}, True),
+    ],
+)
+def test_meetings_are_read_where_hubspot_knows_of_one(properties: dict[str, str], read: bool) -> None:
+    view = View(policy(), replace(a_contact("new", **properties), meetings=None), NOW)  # type: ignore[arg-type]
+    assert view.meetings() == (Missing(MEETINGS) if read else ())
+
+
+def test_a_portal_without_dates_of_meetings_has_them_read_where_a_contact_was_logged() -> None:
+    unread = replace(a_contact("new"), meetings=None)
+    contacted = replace(unread, properties={**unread.properties, "num_contacted_notes": "3"})
+    without = replace(policy(), counts_meetings=False)
+    assert [View(without, c, NOW).meetings() for c in (unread, contacted)] == [(), Missing(MEETINGS)]
+
+
+def test_open_tasks_of_others_are_dear_always() -> None:
+    contact = a_contact("new")
+    assert View(policy(), contact, NOW).others_tasks() == ()
+    assert View(policy(), replace(contact, others_tasks=None), NOW).others_tasks() == Missing(TASKS)

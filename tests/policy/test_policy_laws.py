@@ -196,8 +196,8 @@ def test_a_combination_that_does_not_fit_is_corrected_waits_or_is_shown(contact:
 @LAWFUL
 def test_dear_facts_read_one_by_one_lead_to_the_same_decision(contact: Contact) -> None:
     """Whatever is left unread and asked for step by step, the answer is the one with everything at hand."""
-    known = replace(contact, history=None, deals=None, engagements=None)
-    for _ in range(4):
+    known = replace(contact, history=None, deals=None, engagements=None, meetings=None)
+    for _ in range(5):
         decision = decide(policy(), known, NOW, EVER)
         if not decision.needs:
             break
@@ -206,6 +206,7 @@ def test_dear_facts_read_one_by_one_lead_to_the_same_decision(contact: Contact) 
             history=contact.history if decision.needs & 1 else known.history,
             deals=contact.deals if decision.needs & 2 else known.deals,
             engagements=contact.engagements if decision.needs & 4 else known.engagements,
+            meetings=contact.meetings if decision.needs & 8 else known.meetings,
         )
     whole = looked_at(contact)
     assert replace(decision, look_again=None) == replace(whole, look_again=None)
