@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Collection
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from hubsync.cli.context import invocation
 from hubsync.cli.output import as_text
 from hubsync.errors import SettingsError
 from hubsync.policy.rollout import ROLLOUT
+from hubsync.rulefiles.packs import UNIVERSAL, assemble
 from hubsync.rulefiles.rollout_file import START
 from hubsync.settings import default_env_example, default_rules
 
@@ -52,6 +54,9 @@ def init(
         OpenMeans | None,
         typer.Option("--open-means", help="What this portal uses HubSpot's Lead status Open for."),
     ] = None,
+    pack: Annotated[
+        str, typer.Option("--pack", metavar="NAME", help="Which rule set: universal (twelve statuses) or inbound-8.")
+    ] = UNIVERSAL,
     from_portal: Annotated[
         bool,
         typer.Option("--from-portal", help="Draft portal.yaml from the options, pipelines, owners and writers in use."),
@@ -64,13 +69,13 @@ def init(
         raise SettingsError(f"{', '.join(map(str, taken))} is there already. Nothing was written; name another folder.")
     with tempfile.TemporaryDirectory(prefix="hubsync-init-") as place:
         made = Path(place) / "rules"
-        shutil.copytree(default_rules(), made, ignore=shutil.ignore_patterns("__pycache__", "packs"))
+        assemble(default_rules(), pack, made)
         (made / ROLLOUT).write_text(START, encoding="utf-8")  # nothing is written until the roll-out says so (B6)
         drafted = _draft_into(context, made, open_means) if from_portal else None
         if drafted is None:
             meaning = open_means if open_means is not None else _asked()
             if meaning is not OpenMeans.UNUSED:
-                _map_open(made / FILE, meaning)
+                _map_open(made, meaning)
         _put(made, folder)
     typer.echo(f"Wrote {rules} and {folder / '.env'}.")
     if drafted is not None:
@@ -116,7 +121,9 @@ def _draft_into(context: typer.Context, rules: Path, open_means: OpenMeans | Non
         found = survey(gateway, portal)
     path = rules / FILE
     text = path.read_text(encoding="utf-8")
-    like = meaning.value if meaning not in {None, OpenMeans.UNUSED} else None
+    like = meaning.value if meaning is not None and meaning is not OpenMeans.UNUSED else None
+    if meaning is not None and like is not None:
+        _refuse_unknown(meaning, loaded.files.portal.statuses)
     made = draft(text, loaded.files.portal, found, datetime.now(UTC).date(), like)
     path.write_text(made.text, encoding="utf-8")
     verify(made, load_rules(rules), portal)
@@ -150,7 +157,18 @@ def _asked() -> OpenMeans:
     return OpenMeans(answer)
 
 
-def _map_open(path: Path, meaning: OpenMeans) -> None:
+def _refuse_unknown(meaning: OpenMeans, statuses: Collection[str]) -> None:
+    """Raise SettingsError where the pack has no such status."""
+    if meaning.value not in statuses:
+        known = ", ".join(m.value for m in OpenMeans if m.value in statuses)
+        raise SettingsError(f"--open-means {meaning}: this pack has no such Lead status; use {known} or unused.")
+
+
+def _map_open(rules: Path, meaning: OpenMeans) -> None:
+    from hubsync.rulefiles.load import load_rules
+
+    _refuse_unknown(meaning, load_rules(rules).files.portal.statuses)
+    path = rules / FILE
     text = path.read_text(encoding="utf-8")
     head, found, rest = text.partition("\nstatuses:\n")
     if not found:

@@ -61,7 +61,10 @@ ASK_DEAL: tuple[tuple[str, dict[str, Any], str, dict[str, Any]], ...] = (
         {"lead_status": "working"},
     ),
 )
-"""What `ask_deal` answers (C3): by what the contact's deals say, the mode and the value."""
+"""What `ask_deal` answers (C3): by what the contact's deals say, the mode and the value.
+
+A portal without one of these statuses says under `names:` which of its own stands in.
+"""
 
 
 def compile_matrix(owner: _Compiler, spec: MatrixSpec, quiet: timedelta) -> list[Rule]:
