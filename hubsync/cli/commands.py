@@ -78,7 +78,7 @@ COMMANDS: tuple[Entry, ...] = (
         "Check, test and show the rules.",
         commands=(
             _at("rules", "check", "Check the rule files; every fault with its line."),
-            _at("rules", "test", "Run the cases that stand beside the rules."),
+            _at("testing", "test", "Run the cases that stand beside the rules."),
             _at("rules", "show", "Show the rules as hubsync reads them."),
             _planned("prove", "Prove that the rules settle."),
             _planned("backtest", "Replay the past under the rules."),

@@ -1,4 +1,4 @@
-"""`hubsync rules`: check, test and show the rule files. Asks no portal."""
+"""`hubsync rules`: check and show the rule files. Asks no portal."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ def _mode(rule: Rule, policy: Policy) -> str:
     return f"{rule.mode} (up for tuning)" if rule.id in policy.up_for_tuning else rule.mode
 
 
-def _folder(context: typer.Context, given: Path | None) -> Path:
+def folder_of(context: typer.Context, given: Path | None) -> Path:
+    """The folder named, else that of the settings."""
     return given if given is not None else invocation(context).settings().rules
 
 
 def check(context: typer.Context, folder: Folder = None) -> int:
     """Check the rule files; every fault and finding with its line. Ends with 1 if there are any."""
-    where = _folder(context, folder)
+    where = folder_of(context, folder)
     try:
         loaded = load_rules(where)
         policy = loaded.compile()
@@ -63,18 +64,6 @@ def check(context: typer.Context, folder: Folder = None) -> int:
     for finding in findings:
         typer.echo(str(finding))
     return 1 if findings else 0
-
-
-def test(context: typer.Context, folder: Folder = None) -> int:
-    """Run the cases that stand beside the rules. Ends with 1 if one fails, or a rule has none."""
-    from hubsync.rulefiles.cases import run_cases
-
-    results = run_cases(_folder(context, folder))
-    failed = [r for r in results if not r.ok]
-    for result in failed:
-        typer.echo(f"{result.file}:{result.line}: {result.name}: {result.message}")
-    typer.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
 
 
 def show(

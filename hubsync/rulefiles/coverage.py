@@ -33,7 +33,7 @@ class Gap:
 
 def gaps(rules: LoadedRules, looks: Sequence[Look]) -> Iterator[Gap]:
     """Everything that the cases leave untried, in the order of the files."""
-    fired, nearly, visited = _tried(looks)
+    fired, nearly, visited = tried(looks)
     for file, content in rules.files.rules.items():
         for number, spec in enumerate(content.rules):
             document = rules.documents[file]
@@ -49,7 +49,7 @@ def gaps(rules: LoadedRules, looks: Sequence[Look]) -> Iterator[Gap]:
                 )
     for number, row in enumerate(rules.files.matrix.matrix):
         missing = sorted(
-            {f"{stage} × {status}" for stage, status in _cells(row) if not _was_at(row, stage, status, visited)}
+            {f"{stage} × {status}" for stage, status in cells_of(row) if not was_at(row, stage, status, visited)}
         )
         if missing:
             document = rules.documents[MATRIX]
@@ -57,7 +57,8 @@ def gaps(rules: LoadedRules, looks: Sequence[Look]) -> Iterator[Gap]:
             yield Gap(document.file, line, f"row {number + 1}", f"no case for {', '.join(missing)}")
 
 
-def _tried(looks: Sequence[Look]) -> tuple[set[str], set[str], set[Cell]]:
+def tried(looks: Sequence[Look]) -> tuple[set[str], set[str], set[Cell]]:
+    """The rules and cells that acted, the rules that nearly did, and the cells that contacts stood on."""
     fired: set[str] = set()
     nearly: set[str] = set()
     visited: set[Cell] = set()
@@ -78,15 +79,17 @@ def _tried(looks: Sequence[Look]) -> tuple[set[str], set[str], set[Cell]]:
     return fired, nearly, visited
 
 
-def _cells(row: MatrixRowSpec) -> Iterator[tuple[str, str]]:
+def cells_of(row: MatrixRowSpec, names: str | None = None) -> Iterator[tuple[str, str]]:
+    """Stage and status of every cell of a row, or of those whose statuses stand before one colon."""
     named = row.row.lifecycle_stage
     for stage in [named] if isinstance(named, str) else named:
-        for names in row.cells:
-            for status in names.split(","):
+        for together in row.cells if names is None else (names,):
+            for status in together.split(","):
                 yield stage, status.strip()
 
 
-def _was_at(row: MatrixRowSpec, stage: str, status: str, visited: set[Cell]) -> bool:
+def was_at(row: MatrixRowSpec, stage: str, status: str, visited: set[Cell]) -> bool:
+    """Whether a contact stood on this cell of the row."""
     deals = row.row.open_deals
     sides = (True, False) if deals is None else ("is_more_than" in deals,)
     return any((stage, status, side) in visited for side in sides)

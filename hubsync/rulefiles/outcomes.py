@@ -16,7 +16,8 @@ from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.rulefiles.case_spec import Expectation
 
-_KEYS = {STATUS: "lead_status", STAGE: "lifecycle_stage"}
+KEYS = {STATUS: "lead_status", STAGE: "lifecycle_stage"}
+"""The two properties that cases name by their fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def done(decision: Decision, policy: Policy) -> Iterator[Outcome]:
     for gone in decision.withdrawn:
         yield Outcome("withdrawn", gone.task.template)
     for conflict in decision.conflicts:
-        yield Outcome("conflict", _KEYS.get(conflict.property, conflict.property))
+        yield Outcome("conflict", KEYS.get(conflict.property, conflict.property))
 
 
 def compare(expected: Sequence[Outcome], came: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
@@ -141,7 +142,7 @@ def moment(at: datetime | None) -> str:
 def _value(kind: str, name: str, value: str, rule: str, policy: Policy) -> Outcome:
     terms = {STATUS: policy.statuses, STAGE: policy.stages}.get(name)
     key = terms.key(value) if terms is not None else value
-    return Outcome(kind, _KEYS.get(name, name), key or "none", rule)
+    return Outcome(kind, KEYS.get(name, name), key or "none", rule)
 
 
 def _shown(condition: Condition, view: View) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 
 from hubsync.policy.changes import Decision
 from hubsync.policy.decide import decide
@@ -53,6 +54,12 @@ class Case:
     steps: tuple[Step, ...] = ()
     rules: LoadedRules | None = field(default=None, repr=False)
 
+    def mentions(self, text: str) -> bool:
+        """Whether the text stands in the case's name, its file or a rule that it expects; capitals don't matter."""
+        expected = (one for expect in (self.expect, *(s.expect for s in self.steps)) for one in expect)
+        words = [self.name, self.file, *(w for one in expected for w in (one.rule, one.finding) if w is not None)]
+        return any(text.casefold() in word.casefold() for word in words)
+
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
@@ -66,6 +73,7 @@ class CaseResult:
     name: str
     ok: bool
     message: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.name}: {self.message or 'passed'}"
@@ -91,6 +99,7 @@ class Played:
 
 def play(case: Case) -> Played:
     """Play a case to its end, or to the first look at which something is wrong."""
+    began = perf_counter()
     looks: list[Look] = []
     situation, line, where = case.situation, case.line, ""
     faults = _look(case, situation, case.expect, case.look_again, looks)
@@ -107,9 +116,9 @@ def play(case: Case) -> Played:
         where += f", {moment(situation.now)}"
         faults = _look(case, situation, step.expect, step.look_again, looks)
     message = "\n  ".join(f"{where}: {fault}" if where else fault for fault in faults)
-    return Played(
-        case, CaseResult(case.file, line if faults else case.line, case.name, not faults, message), tuple(looks)
-    )
+    at = line if faults else case.line
+    result = CaseResult(case.file, at, case.name, not faults, message, perf_counter() - began)
+    return Played(case, result, tuple(looks))
 
 
 def _moment(situation: Situation, wait: str | datetime) -> datetime:

@@ -1,0 +1,114 @@
+"""`hubsync rules test`: the cases beside the rules, what they leave untried, and whether they would notice a mistake.
+
+Asks no portal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hubsync.cli.options import FormatOption, OutOption
+from hubsync.cli.output import Column, Report, Table, emit, whole_file
+from hubsync.cli.rules import Folder, folder_of
+
+if TYPE_CHECKING:
+    from hubsync.rulefiles.playing import CaseResult
+    from hubsync.rulefiles.touched import Item
+
+
+def test(
+    context: typer.Context,
+    folder: Folder = None,
+    select: Annotated[
+        str | None,
+        typer.Option("-k", metavar="TEXT", help="Only cases with this text in their name, file or expected rules."),
+    ] = None,
+    coverage: Annotated[
+        bool,
+        typer.Option("--coverage", help="List what no case touches: rules, conditions, actions, operators, cells."),
+    ] = False,
+    fail_under: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-under", metavar="N", min=0, max=100, help="End with 1 if fewer than N of 100 are touched."
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML too.")
+    ] = None,
+    form: FormatOption = None,
+    out: OutOption = None,
+) -> int:
+    """Run the cases that stand beside the rules. Ends with 1 if one fails, or a rule has none."""
+    from hubsync.rulefiles.cases import load_cases, results_of
+    from hubsync.rulefiles.junit import junit as as_junit
+    from hubsync.rulefiles.load import load_rules
+    from hubsync.rulefiles.playing import play
+    from hubsync.rulefiles.touched import measure, share
+
+    where = folder_of(context, folder)
+    rules = load_rules(where)
+    played = [play(case) for case in load_cases(where, rules) if select is None or case.mentions(select)]
+    results = results_of(rules, played) if select is None else [one.result for one in played]
+    items = measure(rules, [look for one in played for look in one.looks]) if coverage or fail_under is not None else []
+    failed = [r for r in results if not r.ok]
+    if junit is not None:
+        with whole_file(junit) as file:
+            file.write(as_junit(results))
+    if form is not None or out is not None:
+        emit(_report(results, items), form=form, out=out)
+    else:
+        for result in failed:
+            typer.echo(str(result))
+        for line in _told(items):
+            typer.echo(line)
+        typer.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    too_little = fail_under is not None and share(items) < fail_under
+    if too_little:
+        typer.echo(f"{share(items):.1f} of 100 are touched, fewer than the {fail_under:g} asked for.", err=True)
+    return 1 if failed or too_little else 0
+
+
+def _told(items: Sequence[Item]) -> Iterator[str]:
+    """What no case touches, then how many of each kind are touched."""
+    from hubsync.rulefiles.touched import KINDS, share
+
+    for item in items:
+        if item.missing:
+            yield f"{item.file}:{item.line}: {item.kind} {item.name}: {item.missing}"
+    for kind in KINDS if items else ():
+        same = [i for i in items if i.kind == kind]
+        yield f"{sum(not i.missing for i in same)} of {len(same)} {kind}s touched"
+    if items:
+        yield f"{share(items):.1f} of 100 touched"
+
+
+def _report(results: Sequence[CaseResult], items: Sequence[Item]) -> Report:
+    from hubsync.rulefiles.touched import share
+
+    failed = sum(not r.ok for r in results)
+    document: dict[str, Any] = {
+        "passed": len(results) - failed,
+        "failed": failed,
+        "cases": [asdict(r) for r in results],
+    }
+    if items:
+        document["coverage"] = {"share": round(share(items), 1), "items": [asdict(i) for i in items]}
+    rows: list[tuple[str, int, str, str, str]] = [
+        (r.file, r.line, "case", r.name, r.message or "passed") for r in results
+    ]
+    rows += [(i.file, i.line, i.kind, i.name, i.missing or "touched") for i in items]
+    columns = (
+        Column("file", "File"),
+        Column("line", "Line", numeric=True),
+        Column("kind", "Kind"),
+        Column("name", "Name"),
+        Column("result", "Result"),
+    )
+    facts = [("Passed", len(results) - failed), ("Failed", failed)]
+    return Report(title="Cases", table=Table(columns, rows), facts=facts, document=document)
