@@ -148,6 +148,13 @@ def test_an_example_of_the_portal_can_be_laid_over_the_shipped_one(
     assert policy.gaps == ()
 
 
+@pytest.mark.parametrize(("document", "text"), examples_of("foreign"))
+def test_an_example_of_other_writers_loads_and_compiles(tmp_path: Path, document: Document, text: str) -> None:
+    policy = load_rules(rules_with(tmp_path, without=["foreign.yaml"], example=text)).compile()
+    flows: Any = document.at(("foreign",))
+    assert [flow.id for flow in policy.foreign] == [flow["id"] for flow in flows]
+
+
 @pytest.mark.parametrize(("document", "text"), examples_of("cases"))
 def test_an_example_of_cases_passes(tmp_path: Path, document: Document, text: str) -> None:
     results = [run_case(case) for case in load_cases(rules_with(tmp_path, example_test=text))]
@@ -156,7 +163,7 @@ def test_an_example_of_cases_passes(tmp_path: Path, document: Document, text: st
 
 
 def test_every_example_is_of_a_kind_that_is_tried() -> None:
-    kinds = ("rules", "matrix", "cases", "statuses")
+    kinds = ("rules", "matrix", "cases", "statuses", "foreign")
     assert sum(len(examples_of(kind)) for kind in kinds) == len(EXAMPLES)
 
 

@@ -35,6 +35,8 @@ def braked(view: View, rule: Rule, name: str, cause: Cause) -> Braked | None:
     A write for the same cause is no second one: it completes what was written in part. Where two writers are at odds,
     that is what is told, and the later of the two moments is when to look again.
     """
+    if not view.policy.brakes:
+        return None
     lately = written_lately(view, rule, cause)
     found = at_odds(view, name)
     if lately is None:

@@ -19,6 +19,7 @@ from hubsync.policy.conditions import Condition, Test
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.fingerprints import fingerprints, scope_mark
+from hubsync.policy.foreign import compile_foreign
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group
 from hubsync.policy.policy import Gap, Policy, Schema
@@ -115,6 +116,7 @@ class _Compiler:
         combination = self.quiet(portal.settling.combination, PORTAL, ("settling", "combination"))
         managed = self._managed()
         automations = compile_automations(self, quiet)
+        foreign = compile_foreign(self)
         table = matrix.compile_matrix(self, self.files.matrix, combination)
         own = (*automations, *table)
         rules = self._capped(own)
@@ -152,6 +154,7 @@ class _Compiler:
             managed_stages=self._managed_stages(),
             digest=self.files.digest + mark_of(self.files.rollout),
             fingerprints=fingerprints(own, specs, self, seen),
+            foreign=foreign,
         )
         return replace(general, by_team=self._teams(own, general))
 

@@ -15,7 +15,7 @@ from hubsync.policy.contact import Contact
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.fingerprints import Fingerprint
 from hubsync.policy.instants import EPOCH
-from hubsync.policy.rules import Cell, Rule
+from hubsync.policy.rules import Cell, Foreign, Rule
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, Option, Terms
 from hubsync.policy.worktime import Calendar, Calendars
@@ -135,6 +135,10 @@ class Policy:
     """Rules that only propose because people changed back too much of what they wrote (A18)."""
     by_team: Mapping[str, Policy] = field(default_factory=dict)
     """For teams that the roll-out lets do more or less (B6), by the team's name in lower case: the same, so capped."""
+    foreign: tuple[Foreign, ...] = ()
+    """Workflows of the portal's own, as declared (rules/foreign.yaml): what else writes, for `rules prove`."""
+    brakes: bool = True
+    """Whether hubsync refuses to fight (A18). Only a proof switches it off: rules must rest without it."""
 
     def of(self, contact: Contact) -> Policy:
         """The policy for this contact: that of the first of its owner's teams that has one of its own."""

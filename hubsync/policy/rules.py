@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -84,6 +84,17 @@ class Rule:
         object.__setattr__(self, "sets", tuple(a for a in self.actions if isinstance(a, SetAction)))
         object.__setattr__(self, "tasks", tuple(a for a in self.actions if isinstance(a, TaskAction)))
         object.__setattr__(self, "test", any_of([all_of(g) for g in self.groups]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Foreign:
+    """A workflow of the portal's: it sets `values` (HubSpot's property → value) whenever one of its groups holds."""
+
+    id: str
+    says: str
+    groups: tuple[tuple[Condition, ...], ...]
+    values: Mapping[str, str]
+    test: Test
 
 
 @dataclass(frozen=True, slots=True)

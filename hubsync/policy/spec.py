@@ -143,8 +143,18 @@ class MatrixSpec(Spec):
     matrix: list[MatrixRowSpec]
 
 
+class ForeignSpec(Spec):
+    """Something else that writes in the portal, such as a HubSpot workflow: it sets these values when that holds."""
+
+    id: Text = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    says: Text = ""
+    when: Conditions | list[Conditions]
+    set: dict[Text, Text]
+
+
 class RulesSpec(Spec):
     """automations.yaml, tasks.yaml and further files of rules; task templates stand beside their rules."""
 
     rules: list[RuleSpec] = []
     templates: dict[Text, TemplateSpec] = {}
+    foreign: list[ForeignSpec] = []
