@@ -12,7 +12,7 @@ from hubsync.policy.view import View
 from hubsync.rulefiles.load import LoadedRules
 from tests.builders import NOW, a_contact, ago, looked_at, policy, policy_with, shipped
 
-FLOW = {
+FLOW: dict[str, object] = {
     "id": "back_to_new",
     "says": "Whoever asks for a demo is New.",
     "when": {"lead_status": {"is": "working"}, "demo_wanted": {"is_known": "true"}},
