@@ -196,7 +196,7 @@ class _Compiler:
         except ValueError as error:
             self.report(source, path, str(error))
             return timedelta()
-        if duration.business or duration.unit in {"month", "year"}:
+        if duration.business or duration.share != 100 or duration.unit in {"month", "year"}:
             self.report(source, path, f'"{text}": a quiet time is calendar time, such as "15 minutes"')
             return timedelta()
         minutes = {"minute": 1, "hour": 60, "day": 1440, "week": 10080}[duration.unit]

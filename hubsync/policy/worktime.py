@@ -189,23 +189,33 @@ class Duration:
 
     A day is 24 hours and a week seven days; months and years go by the calendar of the portal's zone, at the same time
     on the wall, and end on the last day of a month that is too short. Business hours and days are a `Calendar`'s.
+    `share` is what part of that length is meant, in percent: of the business time in it, where it is business time.
     """
 
     amount: int
     unit: Unit
     business: bool = False
+    share: int = 100
 
     def after(self, at: datetime, calendar: Calendar, zone: tzinfo) -> datetime:
         """The instant so much later, in UTC."""
-        return self._moved(at, self.amount, calendar, zone)
+        return self._part(at, self._moved(at, self.amount, calendar, zone), calendar)
 
     def before(self, at: datetime, calendar: Calendar, zone: tzinfo) -> datetime:
         """The instant so much earlier, in UTC."""
-        return self._moved(at, -self.amount, calendar, zone)
+        return self._part(at, self._moved(at, -self.amount, calendar, zone), calendar)
 
     def has_passed(self, since: datetime, now: datetime, calendar: Calendar, zone: tzinfo) -> bool:
         """Whether so much time lies between `since` and `now`; the very moment counts."""
         return self.after(since, calendar, zone) <= now
+
+    def _part(self, at: datetime, end: datetime, calendar: Calendar) -> datetime:
+        """The instant by which the share of what lies between has passed."""
+        if self.share == 100:
+            return end
+        if self.business:
+            return calendar.after(at, calendar.elapsed(at, end) * self.share / 100)
+        return instant(micros(at)) + (end - at) * self.share / 100
 
     def _moved(self, at: datetime, amount: int, calendar: Calendar, zone: tzinfo) -> datetime:
         if self.business and self.unit == "day":
@@ -221,23 +231,30 @@ class Duration:
             return _LAST if amount > 0 else _FIRST
 
     def __str__(self) -> str:
-        return f"{self.amount} {'business ' if self.business else ''}{self.unit}{'' if self.amount == 1 else 's'}"
+        part = "" if self.share == 100 else f"{self.share}% of "
+        return f"{part}{self.amount} {'business ' if self.business else ''}{self.unit}{'' if self.amount == 1 else 's'}"
 
 
 def parse_duration(text: str) -> Duration:
-    """The duration that a text such as "2 business hours" says. ValueError with what to write instead."""
-    match = re.fullmatch(r"([0-9]{1,9})\s+(business\s+)?([a-z]+)", text.strip().lower())
+    """The duration that a text such as "2 business hours" says, or "80% of 3 business days".
+
+    ValueError with what to write instead.
+    """
+    match = re.fullmatch(r"(?:([0-9]{1,3})%\s+of\s+)?([0-9]{1,9})\s+(business\s+)?([a-z]+)", text.strip().lower())
     if match is None:
         raise ValueError(f'"{text}" is not a duration; write for example {_EXAMPLES}')
-    amount, business, unit = int(match[1]), match[2] is not None, match[3].removesuffix("s")
+    amount, business, unit = int(match[2]), match[3] is not None, match[4].removesuffix("s")
+    share = 100 if match[1] is None else int(match[1])
+    if not 1 <= share <= 100:
+        raise ValueError(f'"{text}" is not a duration: a share of one is from 1% to 100%')
     if unit not in get_args(Unit):
         units = ", ".join(f"{known}s" for known in get_args(Unit))
-        raise ValueError(f'"{text}" is not a duration: "{match[3]}" is none of {units}')
+        raise ValueError(f'"{text}" is not a duration: "{match[4]}" is none of {units}')
     if business and unit not in _BUSINESS_UNITS:
         raise ValueError(f'"{text}" is not a duration: business time is counted in minutes, hours or days')
     if amount > _LONGEST[unit]:
         raise ValueError(f'"{text}" is longer than a hundred years')
-    return Duration(amount, cast("Unit", unit), business)
+    return Duration(amount, cast("Unit", unit), business, share)
 
 
 def _months_on(local: datetime, months: int) -> datetime:

@@ -26,6 +26,7 @@ def wall(zone: str, text: str) -> datetime:
         ("15 Minutes", Duration(15, "minute")),
         (" 1  year ", Duration(1, "year")),
         ("0 minutes", Duration(0, "minute")),
+        ("80% of 3 business days", Duration(3, "day", True, 80)),
     ],
 )
 def test_durations_are_read_as_written(text: str, duration: Duration) -> None:
@@ -43,6 +44,8 @@ def test_durations_are_read_as_written(text: str, duration: Duration) -> None:
         ("٣ days", "is not a duration"),
         ("2 fortnights", '"fortnights" is none of minutes, hours, days, weeks, months, years'),
         ("2 business weeks", "business time is counted in minutes, hours or days"),
+        ("0% of 2 days", "a share of one is from 1% to 100%"),
+        ("120% of 2 days", "a share of one is from 1% to 100%"),
         ("101 years", "longer than a hundred years"),
     ],
 )
@@ -56,6 +59,10 @@ def test_what_is_no_duration_is_refused_with_what_to_write(text: str, fault: str
     [
         ("15 minutes", "2026-11-20T17:20", "2026-11-20T17:35"),
         ("14 days", "2026-11-20T10:00", "2026-12-04T10:00"),
+        ("80% of 10 days", "2026-11-20T10:00", "2026-11-28T10:00"),
+        ("80% of 2 business hours", "2026-11-20T16:30", "2026-11-23T09:36"),  # over the weekend
+        ("80% of 3 business days", "2026-11-20T10:00", "2026-11-24T14:00"),  # 18 of 22.5 hours
+        ("50% of 1 business day", "2026-11-21T10:00", "2026-11-23T13:45"),  # begun on a Saturday
         ("1 day", "2026-03-28T10:00", "2026-03-29T11:00"),  # 24 hours, over the spring shift
         ("3 months", "2026-11-30T10:00", "2027-02-28T10:00"),  # the last day of a short month
         ("1 month", "2026-03-10T10:00", "2026-04-10T10:00"),  # the same time on the wall
