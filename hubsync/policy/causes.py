@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from hubsync.policy.changes import Cause
 from hubsync.policy.deals import DealSummary, Milestone
-from hubsync.policy.facts import outreaches
+from hubsync.policy.facts import completed_task, outreaches
 from hubsync.policy.instants import milliseconds
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -59,6 +59,13 @@ def _churn(view: View) -> Cause | Missing | None:
     return at if isinstance(at, Missing) else Cause("churn", at, f"churn:{milliseconds(at)}")
 
 
+def _task_completed(view: View) -> Cause | Missing | None:
+    done = completed_task(view)
+    if done is None or isinstance(done, Missing):
+        return done
+    return Cause("task_completed", done.at, f"task_completed:{done.write_id}", str(done.write_id))
+
+
 _status_entered = _entered(STATUS, "lead_status_entered")
 _stage_entered = _entered(STAGE, "lifecycle_stage_entered")
 _deal_opened = _deal("deal_opened", lambda d: d.opened)
@@ -70,6 +77,9 @@ CAUSES: dict[str, tuple[Source, str]] = {
     "deal_opened": (_deal_opened, "the newest open deal was opened"),
     "last_deal_won": (_deal("last_deal_won", lambda d: d.last_won), "a deal was won"),
     "last_deal_lost": (_deal("last_deal_lost", lambda d: d.last_lost), "a deal was lost"),
+    "deal_close_date": (_deal("deal_close_date", lambda d: d.closes), "the close date of an open deal has come"),
+    "deal_step_entered": (_deal("deal_step_entered", lambda d: d.step), "an open deal entered its present step"),
+    "task_completed": (_task_completed, "a person completed a hubsync task, and the Lead status has stood since"),
     "churn": (_churn, "the portal marked the customer as lost"),
 }
 """Every cause a rule may name, with its meaning."""

@@ -74,6 +74,16 @@ class OpenTask:
 
 
 @dataclass(frozen=True, slots=True)
+class CompletedTask:
+    """A hubsync task that a person completed, and when: it says that they saw it, not that they agreed (A19)."""
+
+    write_id: int
+    rule: str
+    template: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawTask:
     """Delete an untouched task whose reason is gone (T11)."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from hubsync.policy.changes import OpenTask
+from hubsync.policy.changes import CompletedTask, OpenTask
 from hubsync.policy.faded import faded
 from hubsync.policy.instants import instant_or_none
 
@@ -77,7 +77,8 @@ class Contact:
 
     `properties` maps internal names to text or None; `history` maps internal names to entries, newest first.
     `spent` holds the ledger keys (policy/causes.py) whose cause has fired, `faded` the fingerprints of those whose rows
-    were purged; `open_tasks` our tasks on it. Treated as a value: never changed in place.
+    were purged; `open_tasks` our tasks on it, `completed_tasks` those that people completed. Treated as a value: never
+    changed in place.
     """
 
     id: str
@@ -89,6 +90,7 @@ class Contact:
     spent: frozenset[str] = field(default_factory=frozenset)
     faded: frozenset[str] = field(default_factory=frozenset)
     open_tasks: tuple[OpenTask, ...] = ()
+    completed_tasks: tuple[CompletedTask, ...] = ()
     meetings: tuple[Engagement, ...] | None = None
     others_tasks: tuple[Engagement, ...] | None = None
     """Open tasks that aren't hubsync's; `at` of each is when it is due."""

@@ -51,6 +51,10 @@ class DealSummary:
     last_won: Milestone | None = None
     last_lost: Milestone | None = None
     loss_category: str | None = None
+    closes: Milestone | None = None
+    """The open deal whose close date comes first, and that date; it says what is expected, not what happened."""
+    step: Milestone | None = None
+    """The open deal that stands longest in one step, and since when."""
     covered: bool = False
     """Whether A7's setting `contacts` lets the open deals speak for this contact."""
 
@@ -79,6 +83,16 @@ def reached(deal: Deal, kind: str, terms: DealTerms) -> datetime:
     return since or instant_or_none(deal.properties.get("createdate")) or EPOCH
 
 
+def step_entered(deal: Deal) -> datetime:
+    """Since when the deal is in its present step."""
+    since: datetime | None = None
+    for visit in deal.stage_history:
+        if visit.stage != deal.stage_history[0].stage:
+            break
+        since = visit.at
+    return since or instant_or_none(deal.properties.get("createdate")) or EPOCH
+
+
 def category(reason: str | None, categories: Mapping[str, tuple[str, ...]]) -> str:
     """The first category one of whose words occurs in the reason, "other" if none does."""
     text = (reason or "").casefold()
@@ -89,6 +103,8 @@ def summarise(deals: Iterable[Deal], terms: DealTerms) -> DealSummary:
     """Read the deals that count (pipeline and label, D8); equal moments are ordered by the deal's id."""
     counts = {OPEN: 0, WON: 0, LOST: 0}
     latest: dict[str, tuple[Milestone, Deal]] = {}
+    closes: list[tuple[datetime, str]] = []
+    steps: list[tuple[datetime, str]] = []
     covered = False
     for deal in deals:
         if ANY_PIPELINE not in terms.pipelines and deal.pipeline not in terms.pipelines:
@@ -99,6 +115,9 @@ def summarise(deals: Iterable[Deal], terms: DealTerms) -> DealSummary:
         counts[kind] += 1
         if kind == OPEN:
             covered = covered or _covers(deal, terms)
+            steps.append((step_entered(deal), deal.id))
+            if (close := instant_or_none(deal.properties.get("closedate"))) is not None:
+                closes.append((close, deal.id))
         mark = Milestone(deal.id, reached(deal, kind, terms))
         if kind not in latest or (mark.at, mark.deal) > (latest[kind][0].at, latest[kind][0].deal):
             latest[kind] = (mark, deal)
@@ -111,8 +130,15 @@ def summarise(deals: Iterable[Deal], terms: DealTerms) -> DealSummary:
         last_won=latest[WON][0] if WON in latest else None,
         last_lost=lost[0] if lost else None,
         loss_category=category(lost[1].properties.get("closed_lost_reason"), terms.categories) if lost else None,
+        closes=_earliest(closes),
+        step=_earliest(steps),
         covered=covered,
     )
+
+
+def _earliest(found: list[tuple[datetime, str]]) -> Milestone | None:
+    at, deal = min(found, default=(None, ""))
+    return None if at is None else Milestone(deal, at)
 
 
 def _covers(deal: Deal, terms: DealTerms) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hubsync.policy.changes import CompletedTask
 from hubsync.policy.contact import Engagement
 from hubsync.policy.deals import DealSummary, Milestone
 from hubsync.policy.instants import instant_or_none
@@ -131,6 +132,23 @@ def _covers(view: View) -> Any:
     return "true" if wanted else "false"
 
 
+def completed_task(view: View) -> CompletedTask | Missing | None:
+    """The hubsync task that a person completed last, if the Lead status has stood since (A19, T16)."""
+    done = max(view.contact.completed_tasks, key=lambda t: (t.at, t.write_id), default=None)
+    if done is None:
+        return None
+    since = view.entered(STATUS)
+    return since if isinstance(since, Missing) else done if done.at >= since else None
+
+
+def _completed(read: Callable[[CompletedTask], Any]) -> Getter:
+    def get(view: View) -> Any:
+        done = completed_task(view)
+        return done if done is None or isinstance(done, Missing) else read(done)
+
+    return get
+
+
 def _email_domain(view: View) -> str | None:
     email = view.properties.get("email")
     return email.rpartition("@")[2].casefold() if email and "@" in email else None
@@ -219,6 +237,22 @@ _FACTS = (
         DEALS,
         "whether an open deal speaks for this contact (A7's setting `contacts`)",
     ),
+    Fact("deal_close_date", _deal(lambda d: _at(d.closes)), MOMENT, DEALS, "the earliest close date of the open deals"),
+    Fact(
+        "deal_step_entered",
+        _deal(lambda d: _at(d.step)),
+        MOMENT,
+        DEALS,
+        "since when the open deal that moves least stands in its step",
+    ),
+    Fact(
+        "task_completed",
+        _completed(lambda t: t.at),
+        MOMENT,
+        HISTORY,
+        "when a person last completed a hubsync task, if the Lead status has stood since",
+    ),
+    Fact("completed_task", _completed(lambda t: t.template), TEXT, HISTORY, "the template of that task"),
     Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),
     Fact("owner", lambda v: v.properties.get("hubspot_owner_id") or None, TEXT, 0, "the contact owner's id"),
     Fact("email_domain", _email_domain, TEXT, 0, "the part of the e-mail address after the @"),

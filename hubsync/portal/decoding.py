@@ -162,6 +162,7 @@ def task(item: Json) -> Task:
         modified_at=moment(values.get("hs_lastmodifieddate") or item.get("updatedAt")),
         source=values.get("hs_object_source") or "",
         source_id=values.get("hs_object_source_id") or "",
+        completed_at=moment(values.get("hs_task_completion_date")),
     )
 
 

@@ -29,6 +29,7 @@ PROPERTIES = (
     "hs_task_priority",
     "hs_task_type",
     "hs_timestamp",
+    "hs_task_completion_date",
     "hubspot_owner_id",
     "hs_createdate",
     "hs_lastmodifieddate",

@@ -220,6 +220,7 @@ class Task:
     modified_at: datetime | None
     source: str = ""
     source_id: str = ""
+    completed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def _instant(text: Any) -> Any:
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
-ACTS = ("set", "rep_email", "rep_call", "rep_message", "deal_opened", "deal_won", "deal_lost")
+ACTS = ("set", "rep_email", "rep_call", "rep_message", "deal_opened", "deal_won", "deal_lost", "task_completed")
 """What can happen to a contact in a case."""
 
 EXPECTATIONS = ("set", "propose", "task", "withdrawn", "finding", "backlog", "conflict")
@@ -40,13 +40,20 @@ EXPECTATIONS = ("set", "propose", "task", "withdrawn", "finding", "backlog", "co
 
 
 class DealAct(_Spec):
-    """A deal that was opened, won or lost; `reason` is the free text of `closed_lost_reason`."""
+    """A deal that was opened, won or lost; `reason` is its `closed_lost_reason`, `closes` its close date."""
 
     id: Text
     pipeline: Text | None = None
     labels: list[Text] = []
     primary: bool = False
     reason: Text | None = None
+    closes: Instant | None = None
+
+
+class CompletedAct(_Spec):
+    """A hubsync task that a person completes, by its template."""
+
+    template: Text
 
 
 class ActSpec(_Spec):
@@ -65,6 +72,7 @@ class ActSpec(_Spec):
     deal_opened: DealAct | None = None
     deal_won: DealAct | None = None
     deal_lost: DealAct | None = None
+    task_completed: CompletedAct | None = None
 
     @model_validator(mode="after")
     def _one_act(self) -> ActSpec:

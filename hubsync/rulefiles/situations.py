@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hubsync.policy.causes import ledger_key
-from hubsync.policy.changes import Decision, OpenTask
+from hubsync.policy.changes import CompletedTask, Decision, OpenTask
 from hubsync.policy.contact import Contact, Deal, Engagement, OurWrite, StageVisit
 from hubsync.policy.facts import FACTS
 from hubsync.policy.instants import instant_or_none
@@ -102,7 +102,7 @@ def after(situation: Situation, decision: Decision) -> Situation:
     spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
     spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
     gone = {w.task.write_id for w in decision.withdrawn}
-    number = 1 + max((t.write_id for t in contact.open_tasks), default=-1)
+    number = 1 + max((t.write_id for t in (*contact.open_tasks, *contact.completed_tasks)), default=-1)
     tasks = tuple(
         OpenTask(n, str(n), t.rule, t.template, t.cause.key, untouched=True)
         for n, t in enumerate(decision.tasks, start=number)
@@ -146,6 +146,8 @@ class _Scene:
         self.deals: dict[str, Deal] = {}
         self.engagements: list[Engagement] = []
         self.ours: list[OurWrite] = []
+        self.open_tasks: list[OpenTask] = []
+        self.completed: list[CompletedTask] = []
         self.present: dict[str, str] = {}
         self.acted: set[str] = set()
         self.latest = self.created
@@ -176,6 +178,7 @@ class _Scene:
             tuple(self.ours),
             meetings=(),
             others_tasks=(),
+            completed_tasks=tuple(self.completed),
         )
 
     def resume(self, situation: Situation) -> None:
@@ -186,6 +189,8 @@ class _Scene:
         self.deals = {deal.id: deal for deal in contact.deals or ()}
         self.engagements = list(contact.engagements or ())
         self.ours = list(contact.ours)
+        self.open_tasks = list(contact.open_tasks)
+        self.completed = list(contact.completed_tasks)
         self.latest = situation.now
 
     def resumed(self, contact: Contact) -> Contact:
@@ -200,6 +205,8 @@ class _Scene:
             deals=tuple(self.deals.values()),
             engagements=tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
             ours=tuple(self.ours),
+            open_tasks=tuple(self.open_tasks),
+            completed_tasks=tuple(self.completed),
         )
 
     def _state(self, name: str, value: str) -> None:
@@ -281,8 +288,23 @@ class _Scene:
             given = {**defaults, "hubspot_owner_id": owner, **getattr(act, act.kind)}
             shown = {name: _filled(value) or None for name, value in given.items()}
             self.engagements.append(Engagement(kind, str(len(self.engagements) + 1), act.at, shown))
+        elif act.task_completed is not None:
+            self._complete(act.task_completed.template, act.at, (*path, "task_completed", "template"))
         else:
             self._deal(getattr(act, act.kind), act.kind.removeprefix("deal_").replace("opened", "open"), act.at)
+
+    def _complete(self, template: str, at: datetime, path: KeyPath) -> None:
+        """A person completes the open task of a template; one that no look of the case has written is written first."""
+        open_one = next((t for t in self.open_tasks if t.template == template), None)
+        rule = next((r for r in self.policy.rules if any(t.template == template for t in r.tasks)), None)
+        if open_one is None and rule is None:
+            known = did_you_mean(template, [t.template for r in self.policy.rules for t in r.tasks])
+            raise SituationFault(path, f'"{template}" is the template of no rule\'s task{known}')
+        if open_one is not None:
+            self.open_tasks.remove(open_one)
+            self.completed.append(CompletedTask(open_one.write_id, open_one.rule, template, at))
+        elif rule is not None:
+            self.completed.append(CompletedTask(-1 - len(self.completed), rule.id, template, at))
 
     def _deal(self, act: DealAct, outcome: str, at: datetime) -> None:
         stage = _STAGE_OF[outcome]
@@ -296,6 +318,8 @@ class _Scene:
         }
         if act.reason is not None:
             properties["closed_lost_reason"] = act.reason
+        if act.closes is not None:
+            properties["closedate"] = _iso(act.closes)
         self.deals[act.id] = Deal(
             act.id,
             act.pipeline or (known.pipeline if known else pipelines[0] if pipelines else "default"),

@@ -45,6 +45,8 @@ _LEADS_TO: dict[WriteState, frozenset[WriteState]] = {
     "sent": frozenset({"applied", "not_applied", "refused", "superseded"}),
     "applied": frozenset({"not_applied", "overridden", "undone"}),
 }
+COMPLETED = "completed"
+"""The note of a task that a person completed; `closed_at` is when they did."""
 PURGED = Planned(0, False, "superseded")
 """The answer where the row that held the key was purged: its cause is spent, and that is all that is known."""
 _AFTERTHOUGHTS: frozenset[WriteState] = frozenset({"overridden", "undone"})
@@ -126,13 +128,13 @@ def move_above(tx: Connection, portal: int, below: Mapping[int, str]) -> None:
         tx.execute(update(write).where(write.c.portal_id == portal, write.c.id == id_).values(below=stamp))
 
 
-def close_tasks(tx: Connection, portal: int, ids: Collection[int], at: datetime) -> None:
-    """Notes that tasks are no longer open; the first time it was found stays."""
-    for chunk in chunked(ids):
-        statement = update(write).where(
-            write.c.portal_id == portal, write.c.id.in_(chunk), write.c.kind == "task", write.c.closed_at.is_(None)
-        )
-        tx.execute(statement.values(closed_at=at))
+def close_tasks(tx: Connection, portal: int, closed: Mapping[int, datetime], note: str | None) -> None:
+    """Notes since when tasks are no longer open; the first time it was found stays."""
+    if closed:
+        mine = (write.c.id == bindparam("id_"), write.c.portal_id == portal, write.c.kind == "task")
+        statement = update(write).where(*mine, write.c.closed_at.is_(None))
+        statement = statement.values(closed_at=bindparam("at_"), note=func.coalesce(note, write.c.note))
+        tx.execute(statement, [{"id_": id_, "at_": at} for id_, at in closed.items()])
 
 
 def unsettled(tx: Connection, portal: int) -> tuple[Write, ...]:

@@ -205,10 +205,10 @@ class Store:
         with self._db.write() as tx:
             return ledger.settle(tx, portal, results)
 
-    def close_tasks(self, portal: int, ids: Collection[int], at: datetime) -> None:
-        """Notes that the tasks of these rows are no longer open: completed, deleted or replaced."""
+    def close_tasks(self, portal: int, closed: Mapping[int, datetime], note: str | None = None) -> None:
+        """Notes since when the tasks of these rows are no longer open: completed (then `note` says so) or gone."""
         with self._db.write() as tx:
-            ledger.close_tasks(tx, portal, ids, at)
+            ledger.close_tasks(tx, portal, closed, note)
 
     def unsettled(self, portal: int) -> tuple[Write, ...]:
         """Planned and sent rows of dead runs (finished, or of a lease no longer held), oldest first."""

@@ -89,7 +89,8 @@ class Write:
     """A row of the ledger: what was to be written, why, and what became of it.
 
     `object_id` is that of the task created; `answer` is HubSpot's message where it said no. `closed_at` is when a
-    task was found completed, deleted or replaced. The other fields are those of `NewWrite`.
+    task was found deleted or replaced, or when a person completed it (the note then says so). The other fields are
+    those of `NewWrite`.
     """
 
     id: int

@@ -20,10 +20,11 @@ from hubsync.policy.policy import Policy
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
+from hubsync.store.ledger import COMPLETED
 from hubsync.store.store import Store
 from hubsync.store.values import NewWrite, Settlement, Write
 from hubsync.sync.binding import BoundPortal
-from hubsync.sync.book import COMPLETED
+from hubsync.sync.book import TASK_COMPLETED
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look
 from hubsync.sync.plan import instant
@@ -110,7 +111,8 @@ def adopt(
                 portal.id,
                 [Settlement(id_, "applied", task.created_at or now, object_id=task.id) for id_, task in fresh],
             )
-            store.close_tasks(portal.id, [id_ for id_, task in fresh if task.status == COMPLETED], now)
+            done = {id_: task.completed_at or now for id_, task in fresh if task.status == TASK_COMPLETED}
+            store.close_tasks(portal.id, done, COMPLETED)
         adopted += len(fresh)
     with lease.transaction():
         store.set_cursor(portal.id, ADOPTED, now.isoformat())
@@ -244,8 +246,8 @@ class Adopted:
             if entry.fresh:
                 done = Settlement(entry.id, "applied", row.answered_at or self.now, object_id=row.object_id)
                 self.store.settle(portal, [done])
-                self.store.close_tasks(portal, [entry.id] if row.closed_at else [], self.now)
-                self.store.close_tasks(portal, [row.id], self.now)
+                self.store.close_tasks(portal, {entry.id: row.closed_at} if row.closed_at else {}, row.note)
+                self.store.close_tasks(portal, {row.id: self.now})
 
 
 class Neighbourhood:

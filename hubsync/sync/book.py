@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from hubsync.policy.changes import OpenTask
+from hubsync.policy.changes import CompletedTask, OpenTask
 from hubsync.policy.contact import Contact, OurWrite
 from hubsync.policy.instants import EPOCH
 from hubsync.policy.pacing import DIGEST
 from hubsync.policy.timeline import HUBSYNC, PERSON
 from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
+from hubsync.store.ledger import COMPLETED
 from hubsync.store.store import Store
 from hubsync.store.values import FREE_STATES, Write
 from hubsync.sync.merges import follow, former_ids, ledger_of, with_aliases
@@ -28,7 +29,8 @@ SET_STATUS = "set_status"
 UNDO = "undo"
 """The kind of cause of what takes a run back."""
 NOT_STARTED = "NOT_STARTED"
-COMPLETED = "COMPLETED"
+TASK_COMPLETED = "COMPLETED"
+"""HubSpot's status of a task that is done."""
 
 
 class Dresser(Protocol):
@@ -62,7 +64,10 @@ class Book:
         self.notes = notes
 
     def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
-        """Contacts with `spent`, `faded`, `ours` and, with a gateway, `open_tasks`; tasks found closed are noted so."""
+        """Contacts with `spent`, `faded`, `ours`, `completed_tasks` and, with a gateway, `open_tasks`.
+
+        Tasks found closed are noted so.
+        """
         former = with_aliases(self.store, self.portal, former_ids(contacts))
         if former and self.notes:
             follow(self.store, self.portal, former)
@@ -70,7 +75,7 @@ class Book:
         faded = self._faded(contacts, former)
         if not ledger and not faded:
             return list(contacts)
-        tasks = self._open_tasks([row for c in contacts for row in ledger.get(c.id, ())])
+        tasks, done = self._tasks([row for c in contacts for row in ledger.get(c.id, ())])
         return [
             replace(
                 contact,
@@ -78,6 +83,9 @@ class Book:
                 faded=faded.get(contact.id, frozenset()),
                 ours=tuple(ours_of(w) for w in rows if w.kind in {"set", "undo"} and w.state in _HAPPENED),
                 open_tasks=tuple(tasks[w.id] for w in rows if w.id in tasks),
+                completed_tasks=tuple(
+                    CompletedTask(w.id, w.rule, w.target, at) for w in rows if (at := done.get(w.id)) is not None
+                ),
             )
             if (rows := ledger.get(contact.id, ())) or contact.id in faded
             else contact
@@ -91,18 +99,26 @@ class Book:
         whole = {c.id: [known[id_] for id_ in (c.id, *former.get(c.id, ())) if id_ in known] for c in contacts}
         return {id_: frozenset().union(*some) for id_, some in whole.items() if some} if known else {}
 
-    def _open_tasks(self, rows: Sequence[Write]) -> dict[int, OpenTask]:
+    def _tasks(self, rows: Sequence[Write]) -> tuple[dict[int, OpenTask], dict[int, datetime]]:
+        """By row: the tasks that are open, and when those were completed that people completed.
+
+        What is known to be completed isn't read again.
+        """
+        done = {w.id: w.closed_at for w in rows if w.kind == "task" and w.closed_at and w.note == COMPLETED}
         opened = [w for w in rows if w.kind == "task" and w.object_id and w.state == "applied" and w.closed_at is None]
         opened = [w for w in opened if w.rule != DIGEST]  # it speaks of many leads, and is none of this one's tasks
         if not opened or self.gateway is None:
-            return {}
+            return {}, done
         present = self.gateway.read_tasks([w.object_id for w in opened if w.object_id])
-        closed: list[int] = []
+        gone: list[int] = []
+        fresh: dict[int, datetime] = {}
         found: dict[int, OpenTask] = {}
         for row in opened:
             task = present.get(row.object_id or "")
-            if task is None or task.status == COMPLETED:
-                closed.append(row.id)
+            if task is None:
+                gone.append(row.id)
+            elif task.status == TASK_COMPLETED:
+                fresh[row.id] = task.completed_at or task.modified_at or self.now
             else:
                 found[row.id] = OpenTask(
                     row.id,
@@ -115,9 +131,10 @@ class Book:
                     owner=row.facts.get("owner"),
                     due=str(row.facts.get("due") or ""),
                 )
-        if closed and self.notes:
-            self.store.close_tasks(self.portal, closed, self.now)
-        return found
+        if self.notes:
+            self.store.close_tasks(self.portal, dict.fromkeys(gone, self.now))
+            self.store.close_tasks(self.portal, fresh, COMPLETED)
+        return found, done | fresh
 
 
 _HAPPENED = frozenset({"applied", "sent", "undone", "overridden"})

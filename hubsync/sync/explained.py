@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from hubsync.errors import ContactGone
-from hubsync.policy.changes import PROPOSE, REPORT, Decision, OpenTask
+from hubsync.policy.changes import PROPOSE, REPORT, Decision
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.policy.facts import FACTS
@@ -21,11 +21,10 @@ from hubsync.policy.rules import Rule
 from hubsync.policy.view import HISTORY, Missing, View
 from hubsync.policy.vocabulary import Terms
 from hubsync.policy.why import ConditionWhy, RuleWhy, shown, why
-from hubsync.portal.values import Task
 from hubsync.store.values import Write
 from hubsync.sync.authors import set_by
 from hubsync.sync.binding import BoundPortal
-from hubsync.sync.book import COMPLETED, Book, is_untouched
+from hubsync.sync.book import Book
 from hubsync.sync.dear import everything_dear
 from hubsync.sync.reconcile import Session
 from hubsync.sync.scope import horizon_for
@@ -88,8 +87,7 @@ def explain(session: Session, contact: str) -> Explained:
     read = _read(session, contact)
     ledger = store.ledger_of(portal.id, [read.id]).get(read.id, ()) if store is not None else ()
     if store is not None:
-        [read] = Book(store, portal.id, None, now=now).dress([read])
-        read = replace(read, open_tasks=_open_tasks(session, ledger))
+        [read] = Book(store, portal.id, session.gateway, now=now, notes=False).dress([read])
     read = everything_dear(session.gateway, read)
     horizon = horizon_for(store, portal, session.effective_since, now)
     view = View(portal.policy, read, now)
@@ -122,21 +120,6 @@ def _read(session: Session, contact: str) -> Contact:
             status=404,
         )
     return replace(found, history=found.history or {})
-
-
-def _open_tasks(session: Session, rows: Sequence[Write]) -> tuple[OpenTask, ...]:
-    """Our tasks on the contact that HubSpot shows as open."""
-    mine = {
-        w.object_id: w
-        for w in rows
-        if w.kind == "task" and w.object_id and w.state == "applied" and w.closed_at is None
-    }
-    present: dict[str, Task] = session.gateway.read_tasks(list(mine)) if mine else {}
-    return tuple(
-        OpenTask(row.id, task.id, row.rule, row.target, row.cause_key, is_untouched(task, row))
-        for id_, row in mine.items()
-        if (task := present.get(id_)) is not None and task.status != COMPLETED
-    )
 
 
 def _field(view: View, portal: BoundPortal, terms: Terms, ledger: Sequence[Write]) -> Field:

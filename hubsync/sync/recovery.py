@@ -55,7 +55,7 @@ def recover(gateway: Gateway, store: Store, portal: int, now: datetime, *, fence
     withdrawn, gone = settle_withdrawals(gateway, [r for r in sent if r.kind == "withdraw"], now)
     with fence():
         store.settle(portal, [*never, *values, *tasks, *withdrawn])
-        store.close_tasks(portal, gone, now)
+        store.close_tasks(portal, dict.fromkeys(gone, now))
         store.annotate(portal, missed)
     log.info("run.recovered", never_sent=len(never), values=len(values), tasks=len(tasks), missed=len(missed))
     return len(never) + len(values) + len(tasks) + len(withdrawn)

@@ -19,7 +19,7 @@ from hubsync.store.purging import COUNTED
 from hubsync.store.store import Store
 from hubsync.store.values import Run, Write
 from hubsync.sync.binding import BoundPortal
-from hubsync.sync.book import COMPLETED, is_untouched
+from hubsync.sync.book import TASK_COMPLETED, is_untouched
 from hubsync.sync.plan import Row
 from hubsync.sync.purging import unknown_run
 from hubsync.sync.reconcile import Session
@@ -193,7 +193,7 @@ def tasks_of(session: Session, rows: Sequence[Write]) -> list[TaskBack]:
         task = present.get(row.object_id or "")
         if task is None:
             found.append(TaskBack(row, "gone", "task gone already"))
-        elif task.status == COMPLETED:
+        elif task.status == TASK_COMPLETED:
             found.append(TaskBack(row, "left", "task left: completed"))
         elif not is_untouched(task, row):
             found.append(TaskBack(row, "left", "task left: edited or started"))

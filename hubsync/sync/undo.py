@@ -311,7 +311,7 @@ class _Undoer:
             self.undone.tasks.append(task)
         now = self.pen.now()
         with self.pen.lease.transaction():
-            self.pen.store.close_tasks(self.pen.portal.id, [w.id for w in gone], now)
+            self.pen.store.close_tasks(self.pen.portal.id, dict.fromkeys((w.id for w in gone), now))
             self.pen.store.settle(
                 self.pen.portal.id,
                 [Settlement(w.id, "undone", now, note=f"undone by run {self.pen.run}") for w in gone],

@@ -41,7 +41,7 @@ def withdraw(
         rows.append(withdrawal_row(contact, withdrawal, "withdrawn" if landed else "refused"))
     with lease.transaction():
         store.settle(portal, results)
-        store.close_tasks(portal, deleted, now)
+        store.close_tasks(portal, dict.fromkeys(deleted, now))
     return rows
 
 

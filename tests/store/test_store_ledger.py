@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hubsync.store import Override, Settlement, Store, WriteState
+from hubsync.store.ledger import COMPLETED
 from tests.store.builders import MINUTE, NOW, PORTAL, a_run, a_write
 
 
@@ -202,11 +203,12 @@ def test_open_tasks_are_those_not_known_to_be_closed(store: Store) -> None:
             Settlement(refused.id, "refused", NOW),
         ],
     )
-    store.close_tasks(PORTAL, [closed.id], NOW + MINUTE)
-    store.close_tasks(PORTAL, [closed.id], NOW + 5 * MINUTE)
+    store.close_tasks(PORTAL, {closed.id: NOW + MINUTE}, COMPLETED)
+    store.close_tasks(PORTAL, {closed.id: NOW + 5 * MINUTE})
     found = store.open_tasks(PORTAL, ["101", "102"])
     assert {contact: [row.id for row in rows] for contact, rows in found.items()} == {"101": [planned.id, created.id]}
-    assert store.writes_of_run(PORTAL, run)[2].closed_at == NOW + MINUTE
+    row = store.writes_of_run(PORTAL, run)[2]
+    assert (row.closed_at, row.note) == (NOW + MINUTE, COMPLETED)
 
 
 def test_an_override_is_logged_once(store: Store) -> None:

@@ -78,7 +78,7 @@ def test_a_row_that_had_freed_its_key_leaves_it_free(store: Store, state: str, f
     run = store.start_run(PORTAL, "sync", {}, "rules-1", OLD)
     [row] = store.plan_writes(PORTAL, run, [a_write(kind="task", target="first_contact")])
     store.settle(PORTAL, [Settlement(row.id, "applied", OLD)])
-    store.close_tasks(PORTAL, [row.id], OLD)
+    store.close_tasks(PORTAL, {row.id: OLD})
     if state != "undone":
         [row] = store.plan_writes(PORTAL, run, [a_write("102", kind="task", target="first_contact")])
     store.settle(PORTAL, [Settlement(row.id, state, OLD)])  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def test_what_is_needed_stays_however_old_it_is(store: Store) -> None:
     store.plan_writes(PORTAL, run, [a_write(cause_key="uncertain")])
     assert previewed(store) == purge(store) == {}
     assert causes(store) == ["task", "undo:1", "undo:2", "uncertain"]
-    store.close_tasks(PORTAL, [store.ledger_of(PORTAL, ["101"])["101"][0].id], NOW)
+    store.close_tasks(PORTAL, {store.ledger_of(PORTAL, ["101"])["101"][0].id: NOW})
     assert purge(store) == {"write": 1}
 
 
