@@ -182,6 +182,7 @@ def a_deal(
     pipeline: str = "default",
     labels: Iterable[str] = (),
     primary: bool = False,
+    closes: datetime | None = None,
 ) -> Deal:
     """A deal that reached its outcome at a moment (a day ago), opened before (a day earlier)."""
     reached = at or ago(1)
@@ -195,6 +196,7 @@ def a_deal(
         "hs_is_closed": str(outcome != "open").lower(),
         "hs_is_closed_won": str(outcome == "won").lower(),
         "closed_lost_reason": reason,
+        "closedate": None if closes is None else stamp(closes),
     }
     return Deal(id, pipeline, properties, tuple(visits), frozenset(labels), primary)
 

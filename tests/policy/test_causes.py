@@ -8,16 +8,23 @@ from typing import Any
 import pytest
 
 from hubsync.policy.causes import CAUSES, combination_entered, ledger_key, once_per_deal, stage_or_opening
-from hubsync.policy.changes import Cause
+from hubsync.policy.changes import Cause, CompletedTask
 from hubsync.policy.contact import Contact
 from hubsync.policy.view import DEALS, HISTORY, Missing, View
 from tests.builders import NOW, a_contact, a_deal, a_mail, ago, done, looked_at, policy
 
-EVERYTHING = a_contact(
-    [("new", ago(9)), ("working", ago(4))],
-    [("lead", ago(9)), ("mql", ago(6))],
-    deals=[a_deal("open", ago(3), id="1"), a_deal("won", ago(2), id="2"), a_deal("lost", ago(1), id="3")],
-    engagements=[a_mail(ago(5))],
+EVERYTHING = replace(
+    a_contact(
+        [("new", ago(9)), ("working", ago(4))],
+        [("lead", ago(9)), ("mql", ago(6))],
+        deals=[
+            a_deal("open", ago(3), id="1", closes=ago(-2)),
+            a_deal("won", ago(2), id="2"),
+            a_deal("lost", ago(1), id="3"),
+        ],
+        engagements=[a_mail(ago(5))],
+    ),
+    completed_tasks=(CompletedTask(5, "first_contact_task", "first_contact", ago(3.5)),),
 )
 
 
@@ -34,6 +41,9 @@ def cause(kind: str, contact: Contact) -> Any:
         ("deal_opened", ago(3), "1"),
         ("last_deal_won", ago(2), "2"),
         ("last_deal_lost", ago(1), "3"),
+        ("deal_close_date", ago(-2), "1"),
+        ("deal_step_entered", ago(3), "1"),
+        ("task_completed", ago(3.5), "5"),
     ],
 )
 def test_a_cause_has_its_moment_its_object_and_a_key_that_stays(kind: str, at: object, id_: str | None) -> None:
@@ -43,7 +53,7 @@ def test_a_cause_has_its_moment_its_object_and_a_key_that_stays(kind: str, at: o
     assert cause(kind, replace(EVERYTHING)) == found
 
 
-@pytest.mark.parametrize("kind", ["first_rep_outreach", "deal_opened", "last_deal_won", "last_deal_lost", "churn"])
+@pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"lead_status_entered", "lifecycle_stage_entered"}))
 def test_what_never_happened_is_no_cause(kind: str) -> None:
     assert cause(kind, a_contact("new")) is None
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hubsync.policy.contact import Contact, Engagement
+from hubsync.policy.changes import CompletedTask
+from hubsync.policy.contact import Contact, Engagement, StageVisit
 from hubsync.policy.facts import FACTS, documented, fact, is_rep_outreach
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
 from tests.builders import NOW, a_call, a_contact, a_deal, a_mail, ago, policy
@@ -107,6 +108,23 @@ def test_deals_as_facts() -> None:
     lost = a_contact("new", deals=[a_deal("lost", ago(2), reason="no budget"), a_deal("open", ago(1), id="8")])
     names = ("open_deals", "lost_deals", "won_deals", "loss_category", "deal_opened", "last_deal_lost", "last_deal_won")
     assert [value(n, lost) for n in names] == [1, 1, 0, "budget", ago(1), ago(2), None]
+
+
+def test_open_deals_tell_the_first_close_date_and_the_longest_stay_in_a_step() -> None:
+    moved = replace(a_deal(id="1", closes=ago(-9)), stage_history=(StageVisit("b", ago(3)), StageVisit("a", ago(40))))
+    same = replace(a_deal(id="2", closes=ago(2)), stage_history=(StageVisit("b", ago(1)), StageVisit("b", ago(5))))
+    won = replace(a_deal("won", ago(60), id="3", closes=ago(60)))
+    contact = a_contact("converted", deals=[moved, same, won])
+    assert (value("deal_close_date", contact), value("deal_step_entered", contact)) == (ago(2), ago(5))
+    assert value("deal_close_date", a_contact("converted", deals=[a_deal()])) is None
+
+
+def test_a_completed_task_counts_until_the_lead_status_changes() -> None:
+    done = (CompletedTask(4, "r", "first_contact", ago(3)), CompletedTask(5, "r", "stale_review", ago(2)))
+    still = replace(a_contact("new", since=ago(4)), completed_tasks=done)
+    assert (value("task_completed", still), value("completed_task", still)) == (ago(2), "stale_review")
+    moved = replace(a_contact([("new", ago(4)), ("attempting", ago(1))]), completed_tasks=done)
+    assert (value("task_completed", moved), value("completed_task", moved)) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hubsync.errors import RuleFileError
+from hubsync.rulefiles.case_spec import ACTS
 from hubsync.rulefiles.cases import load_cases
 
 Write = Callable[..., Path]
@@ -99,7 +100,7 @@ WRONG = {
     ),
     "two acts at one moment of one entry": (
         "- {name: x, acts: [{at: 2026-03-01T09:00:00Z, rep_email: {}, rep_call: {}}], expect: []}",
-        "4: one thing happens at a time: set, rep_email, rep_call, rep_message, deal_opened, deal_won, deal_lost",
+        f"4: one thing happens at a time: {', '.join(ACTS)}",
     ),
     "hubsync without a rule": (
         "- {name: x, acts: [{at: 2026-03-01T09:00:00Z, set: {lead_status: new}, by: hubsync}], expect: []}",
