@@ -102,7 +102,8 @@ def after(situation: Situation, decision: Decision) -> Situation:
     spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
     spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
     gone = {w.task.write_id for w in decision.withdrawn}
-    number = 1 + max((t.write_id for t in (*contact.open_tasks, *contact.completed_tasks)), default=-1)
+    known = [t.write_id for t in contact.open_tasks] + [t.write_id for t in contact.completed_tasks]
+    number = 1 + max(known, default=-1)
     tasks = tuple(
         OpenTask(n, str(n), t.rule, t.template, t.cause.key, untouched=True)
         for n, t in enumerate(decision.tasks, start=number)
