@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -72,15 +72,15 @@ def build() -> TyperGroup:
     return group
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], command: Callable[[], Any] = build, name: str = "hubsync") -> int:
     """Run one command line and give its exit code (design: 0 fine, 1 findings, 2 usage, 3 could not run, 4 guard).
 
     A command gives its own code by returning it or by `typer.Exit`; None is 0. Never raises: what happened is told in
-    one message on stderr.
+    one message on stderr. `command` makes what is run: a command of typer's.
     """
     given = Invocation()
     try:
-        code = build().main(args=list(arguments), prog_name="hubsync", standalone_mode=False, obj=given)
+        code = command().main(args=list(arguments), prog_name=name, standalone_mode=False, obj=given)
         sys.stdout.flush()
     except HubsyncError as error:
         _tell("\n".join([str(error), *getattr(error, "__notes__", ())]), given)
@@ -107,10 +107,25 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The `hubsync` command."""
+    _end_with(lambda: run(sys.argv[1:]))
+
+
+def script(function: Callable[..., int]) -> None:
+    """Run a one-off script's function as a command of its own: options, messages and exit codes as those of `hubsync`.
+
+    It may take a typer.Context, which a workbench is made of; its docstring is the help.
+    """
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(function)
+    _end_with(lambda: run(sys.argv[1:], lambda: typer.main.get_command(app), Path(sys.argv[0]).name))
+
+
+def _end_with(code_of: Callable[[], int]) -> None:
+    """Exit with the code, once all that was said is out."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 must not end a run
-    code = run(sys.argv[1:])
+    code = code_of()
     if sys.__stdout__ is not None:
         try:
             sys.__stdout__.flush()

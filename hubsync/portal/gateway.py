@@ -158,6 +158,10 @@ class Gateway:
         """All owners, archived ones included. Two calls for up to 100 of each."""
         return reading.owners(self._asker)
 
+    def company_owners(self, ids: Iterable[str]) -> dict[str, str]:
+        """Owner ids by company id, of those that have an owner. 100 a call; needs crm.objects.companies.read."""
+        return reading.company_owners(self._asker, ids)
+
     def deal_pipelines(self) -> tuple[Pipeline, ...]:
         """All deal pipelines with their steps. One call."""
         return reading.deal_pipelines(self._asker)

@@ -58,6 +58,16 @@ def _owners(answer: Answer) -> tuple[list[Owner], str | None]:
     return [decoding.owner(item) for item in decoding.results(answer)], decoding.next_after(decoding.body(answer))
 
 
+def company_owners(asker: Asker, ids: Iterable[str]) -> dict[str, str]:
+    """The owners of companies, those that have one."""
+
+    def owner_of(item: Json) -> str:
+        return str(decoding.properties(item).get("hubspot_owner_id") or "")
+
+    read = read_objects(asker, "companies", ids, ("hubspot_owner_id",), decode=owner_of)
+    return {id_: owner for id_, owner in read.items() if owner}
+
+
 def deal_pipelines(asker: Asker) -> tuple[Pipeline, ...]:
     """All deal pipelines with their steps."""
 

@@ -28,7 +28,7 @@ ROUNDS = 3
 RUNS_BACK = 50
 SYNC = "sync"
 SERVE = "serve"
-LOOKED_AFTER = frozenset({SYNC, SERVE, "backlog", "set-status", "undo"})
+LOOKED_AFTER = frozenset({SYNC, SERVE, "backlog", "set-status", "set-owner", "undo"})
 """Kinds of runs that look after their writes, and after which a sync looks where they could not."""
 
 Advance = Callable[[int], None]

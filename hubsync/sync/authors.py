@@ -1,4 +1,4 @@
-"""Who made a change, in words: a rule, somebody at the command line (set-status), or whoever HubSpot names.
+"""Who made a change, in words: a rule, somebody at the command line (set-status, set-owner), or whoever HubSpot names.
 
 HubSpot names the app for all that hubsync writes; the ledger knows who asked for it. Words only.
 """
@@ -11,6 +11,7 @@ from hubsync.policy.contact import RawEntry
 from hubsync.store.values import Write
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import BY_A_PERSON, SET_STATUS
+from hubsync.sync.bulk_pick import kind_of
 from hubsync.sync.standing import HAPPENED, Entry, author, standing
 
 BACKLOG = "backlog"
@@ -36,7 +37,7 @@ def writer_of(entry: Entry, rows: Sequence[Write], portal: BoundPortal) -> str:
 
 def asked_by(row: Write) -> str:
     """Who asked for what no rule asked for: the run, and the reason given."""
-    return f"set-status, run {row.run}" + (f": {row.facts['reason']}" if row.facts.get("reason") else "")
+    return f"{kind_of(row.target)}, run {row.run}" + (f": {row.facts['reason']}" if row.facts.get("reason") else "")
 
 
 def rule_named(row: Write) -> str:

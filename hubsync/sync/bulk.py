@@ -1,4 +1,4 @@
-"""Setting the Lead status of many contacts at once: planned, guarded, then written through the outbox (playbook G4).
+"""Setting the Lead status, or owner, of many contacts at once: planned, guarded, written through the outbox (G4).
 
 What an administrator asks for is a person's decision: it is written whatever the rules would choose, counts as a
 person's choice afterwards, and never replaces what another person wrote after the plan was made. A run can be undone.
@@ -19,7 +19,7 @@ from hubsync.store.store import Store
 from hubsync.store.values import NewWrite, RunState, Settlement, WriteState
 from hubsync.sync.aftermath import Aftermath
 from hubsync.sync.book import BY_A_PERSON, SET_STATUS
-from hubsync.sync.bulk_pick import Asked, Dropped, Picked, Picker, Setting, batches
+from hubsync.sync.bulk_pick import OWNER, Asked, Dropped, Picked, Picker, Setting, batches
 from hubsync.sync.guard import Limits
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.neighbours import admit_alone
@@ -33,8 +33,6 @@ from hubsync.sync.spool import Spool
 from hubsync.sync.writing import BATCH, LAST_ACTION
 
 RULE, PLAYBOOK = SET_STATUS, "G4"
-KIND = "set-status"
-"""The kind of the run."""
 GOOD_STATES = frozenset({"planned", "applied"})
 Advance = Callable[[int], None]
 
@@ -132,7 +130,7 @@ def write_bulk(
     says how far it came.
     """
     portal = session.portal
-    with PortalLease(store, portal.id, f"hubsync {KIND} --write") as lease, Spool[Picked]() as spool:
+    with PortalLease(store, portal.id, f"hubsync {asked.kind} --write") as lease, Spool[Picked]() as spool:
         started = session.portal_now()
         refuse_frozen(session.pace, started)
         store.close_dead_runs(portal.id, started)
@@ -148,7 +146,9 @@ def write_bulk(
             return bulk
         announce(bulk)
         store.remember_portal(portal.id, at=started, time_zone=portal.account.time_zone)
-        bulk.run = store.start_run(portal.id, KIND, _args(asked), portal.policy.digest, started, epoch=lease.epoch)
+        bulk.run = store.start_run(
+            portal.id, asked.kind, _args(asked), portal.policy.digest, started, epoch=lease.epoch
+        )
         state: RunState = "failed"
         try:
             pen = Pen(session.gateway, store, portal, lease, bulk.run, session.portal_now)
@@ -156,7 +156,7 @@ def write_bulk(
             state = "done"
         except KeyboardInterrupt as stop:
             state = "interrupted"
-            raise KeyboardInterrupt(_how_far(bulk, spool.count)) from stop
+            raise KeyboardInterrupt(_how_far(bulk, asked.target, spool.count)) from stop
         finally:
             with lease.transaction():
                 counts = _counts(bulk, everything=asked.listed is None)
@@ -220,8 +220,8 @@ def _counts(bulk: Bulk, *, everything: bool) -> dict[str, int]:
     }
 
 
-def _how_far(bulk: Bulk, planned: int) -> str:
-    written = sum(c.state == "applied" and c.setting.property == STATUS for c in bulk.changes)
+def _how_far(bulk: Bulk, name: str, planned: int) -> str:
+    written = sum(c.state == "applied" and c.setting.property == name for c in bulk.changes)
     return (
         f"Stopped. Run {bulk.run} had set {written:,} of {planned:,} contacts. The same command goes on with the rest: "
         f"what is set already is left alone. To take back what was written: hubsync undo {bulk.run}"
@@ -315,17 +315,17 @@ class _Writer:
         """What goes into one contact's update: the changes, and a line for the record itself (G2)."""
         values = {row.setting.property: row.setting.new for row in rows}
         if LAST_ACTION in self.pen.portal.definitions:
-            values[LAST_ACTION] = self._last_action(values[STATUS], rows[0].picked.reason)
+            name = self.picker.asked.target
+            values[LAST_ACTION] = self._last_action(name, values[name], rows[0].picked.reason)
         return values
 
-    def _last_action(self, value: str, reason: str) -> str:
-        policy = self.pen.portal.policy
-        label = next(
-            (o.label for o in self.pen.portal.definitions[STATUS].options if o.value == value), value or "None"
-        )
-        day = self.started.astimezone(policy.zone)
+    def _last_action(self, name: str, value: str, reason: str) -> str:
+        portal = self.pen.portal
+        label = next((o.label for o in portal.definitions[name].options if o.value == value), value or "None")
+        shown = f"Owner {portal.owner_name(value)}" if name == OWNER else label
+        day = self.started.astimezone(portal.policy.zone)
         why = f" because of {reason}" if reason else ""
-        return f"{label}: set for many contacts at once{why} ({day.day} {day:%B %Y}, {PLAYBOOK})"
+        return f"{shown}: set for many contacts at once{why} ({day.day} {day:%B %Y}, {PLAYBOOK})"
 
     def _settled(self, outcome: Outcome, rows: Sequence[_Row]) -> list[Settlement]:
         """What became of a contact's rows; where no answer came, nothing yet."""

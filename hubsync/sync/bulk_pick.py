@@ -25,15 +25,16 @@ from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import author, moment
 
 REASON = "hubsync_reason"
+OWNER = "hubspot_owner_id"
 HOLD = "hubsync_hold"
 HELD_BACK = "hands off: hubsync_hold is set on the contact"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for: a status for the contacts of which all conditions hold, or those of a list.
+    """What is asked for: a status, or an owner, for the contacts of which all conditions hold, or those of a list.
 
-    `value` is HubSpot's, "" for none; a list names its own.
+    `value` is HubSpot's, "" for none; a list names its own. `target` is the Lead status or OWNER.
     """
 
     value: str
@@ -41,9 +42,15 @@ class Asked:
     where: Where | None = None
     texts: tuple[str, ...] = ()
     listed: Listed | None = None
+    target: str = STATUS
+
+    @property
+    def kind(self) -> str:
+        """What a run that does it is called."""
+        return kind_of(self.target)
 
     def wanted(self, contact: str) -> tuple[str, str]:
-        """The status a contact is to get, and why."""
+        """The value a contact is to get, and why."""
         if self.listed is None:
             return self.value, self.reason
         entry = self.listed.entries[contact]
@@ -100,10 +107,12 @@ class Picker:
     def __post_init__(self) -> None:
         session, policy = self.session, self.session.portal.policy
         where = self.asked.where
-        extra = {HOLD, REASON, *(where.asks if where is not None else ())} & set(session.portal.definitions)
+        extra = {HOLD, REASON, self.asked.target, *(where.asks if where is not None else ())} & set(
+            session.portal.definitions
+        )
         self.test = all_of(where.conditions) if where is not None else always
         self.names = tuple(sorted({*policy.properties, *extra}))
-        self.history = tuple(sorted({*policy.history, STATUS, *(extra & {REASON})}))
+        self.history = tuple(sorted({*policy.history, STATUS, *(extra & {REASON, self.asked.target})}))
         store, now = session.store, session.portal_now()
         self.dresser = Book(store, session.portal.id, None, now=now) if store is not None else NoBook()
         self._judges = tuple(r for r in policy.rules if r.matrix or r.hard)
@@ -229,17 +238,18 @@ class Picker:
         missing = (-truth if truth < 0 else 0) | (HISTORY if contact.history is None else 0)
         if missing:
             return Missing(missing)
+        name = self.asked.target
         value, reason = self.asked.wanted(contact.id)
-        old = contact.properties.get(STATUS) or ""
+        old = contact.properties.get(name) or ""
         if old == value:
             return Picked(contact)
-        warning = self._warning(contact, value)
+        warning = self._warning(contact, value) if name == STATUS else ""
         if isinstance(warning, Missing):
             return warning
-        settings = [Setting(STATUS, old, value)]
+        settings = [Setting(name, old, value)]
         said = contact.properties.get(REASON) or ""
         option = reason_option(self.session, reason)
-        if option and option != said:
+        if name == STATUS and option and option != said:
             settings.append(Setting(REASON, said, option))
         held = contact.properties.get(HOLD) == "true"
         return Picked(contact, tuple(settings), reason, HELD_BACK if held else warning, held)
@@ -265,6 +275,11 @@ class Picker:
             *self.dresser.dress([c for c in found if needs[c.id] & HISTORY]),
             *(c for c in found if not needs[c.id] & HISTORY),
         ]
+
+
+def kind_of(name: str) -> str:
+    """What setting a property for many contacts is called: set-status, or set-owner."""
+    return "set-owner" if name == OWNER else "set-status"
 
 
 def reason_option(session: Session, reason: str) -> str:

@@ -11,6 +11,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hubsync.errors import SettingsError
 from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, compile_condition
 from hubsync.policy.facts import FACTS, STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.groups import compile_group, impossible
@@ -73,6 +74,14 @@ def compile_where(texts: Sequence[str], files: RuleSet, portal: BoundPortal) -> 
         asks |= asked
         faults += [f'--where "{text}": {fault}' for fault in wrong]
     return Where(tuple(found), frozenset(asks)), faults
+
+
+def where_of(texts: Sequence[str], files: RuleSet, portal: BoundPortal) -> Where:
+    """The same. Raises SettingsError with every fault."""
+    where, faults = compile_where(texts, files, portal)
+    if faults:
+        raise SettingsError("\n".join([*faults, "Nothing was done."]))
+    return where
 
 
 def _compile(text: str, words: _Words, portal: BoundPortal) -> tuple[list[Condition], set[str], list[str]]:
