@@ -130,7 +130,7 @@ def test_owner_gaps_are_closed_and_can_be_opened_again(desk: Desk, gaps: dict[st
 
 def test_the_guard_stops_owners_too(desk: Desk, run: Run) -> None:
     for _ in range(25):
-        acts.submit_form(desk.portal, desk.lead("NEW", MQL, **{OWNER: ""}), at=ago(days=1))
+        acts.submit_form(desk.portal, desk.lead("NEW", MQL, hubspot_owner_id=""), at=ago(days=1))
     ended = run("fix_owner_gaps", "--owner", desk.rep, "--write")
     assert ended.returncode == 4
     assert "--allow-changes" in ended.stderr
@@ -175,7 +175,7 @@ def test_a_months_changes_are_drawn_for_each_owner_the_same_every_time(desk: Des
     second = desk.portal.directory.add_owner("otto@example.com", "Otto", "Owner").id
     for number in range(6):
         for owner in (desk.rep, second):
-            contact = desk.lead("NEW", MQL, at=ago(days=60), **{OWNER: owner})
+            contact = desk.lead("NEW", MQL, at=ago(days=60), hubspot_owner_id=owner)
             desk.sets(contact, STATUS, "CONNECTED", at=ago(days=20 - number))
     drawn = rows(run("spot_check", "--each", 2, "--format", "json"))
     assert [row["owner"] for row in drawn] == ["Rita Rep"] * 2 + ["Otto Owner"] * 2
