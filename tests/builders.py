@@ -234,6 +234,7 @@ def done(contact: Contact, decision: Decision, now: datetime = NOW) -> Contact:
     spent = {ledger_key(c.rule, c.cause, c.property) for c in decision.changes}
     spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
     spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
+    spent |= {ledger_key(n.rule, n.cause, n.target) for n in decision.notices}
     gone = {w.task.write_id for w in decision.withdrawn}
     number = max((t.write_id for t in contact.open_tasks), default=0) + 1
     tasks = [t for t in contact.open_tasks if t.write_id not in gone]

@@ -15,7 +15,7 @@ from hubsync.policy.causes import CAUSES
 from hubsync.policy.conditions import ALL_OPERATORS
 from hubsync.policy.facts import documented
 from hubsync.policy.portal_spec import PortalSpec
-from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, RuleSpec
+from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, RuleSpec, TextsSpec
 from hubsync.rulefiles.case_spec import ACTS, EXPECTATIONS, CaseSpec, StepSpec
 from hubsync.rulefiles.cases import load_cases, run_case
 from hubsync.rulefiles.lines import Document, compose
@@ -34,11 +34,16 @@ def entries(head: str) -> list[str]:
     return re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)
 
 
+def _kinds(data: dict[str, Any]) -> set[str]:
+    """What an example is of: its sections, or `texts` where rules stand by their ids, as in texts/fr.yaml."""
+    return {"texts"} if isinstance(data.get("rules"), dict) else set(data)
+
+
 def examples_of(*keys: str) -> list[Any]:
     found = []
     for number, text in enumerate(EXAMPLES):
         document = compose(text, f"example {number + 1}")
-        if isinstance(document.data, dict) and document.data.keys() & set(keys):
+        if isinstance(document.data, dict) and _kinds(document.data) & set(keys):
             found.append(pytest.param(document, text, id=document.file))
     return found
 
@@ -60,6 +65,7 @@ FIRST_COLUMN = {
     "key": [*RuleSpec.model_fields],
     "cell": ["fits", *(field.alias or name for name, field in CellSpec.model_fields.items())],
     "section": list(PortalSpec.model_fields),
+    "in another language": list(TextsSpec.model_fields),
     "act": list(ACTS),
     "expectation": list(EXPECTATIONS),
     "step": list(StepSpec.model_fields),
@@ -114,6 +120,22 @@ def test_an_example_of_rules_loads_and_compiles(tmp_path: Path, document: Docume
     assert policy.gaps == ()
 
 
+@pytest.mark.parametrize(("document", "text"), examples_of("texts"))
+def test_an_example_of_texts_is_what_hubsync_then_writes(tmp_path: Path, document: Document, text: str) -> None:
+    folder = rules_with(tmp_path)
+    (folder / "texts").mkdir(exist_ok=True)
+    (folder / "texts" / "fr.yaml").write_text(text, encoding="utf-8")
+    written = (folder / "portal.yaml").read_text(encoding="utf-8")
+    (folder / "portal.yaml").write_text(written.replace("\nlanguage: en\n", "\nlanguage: fr\n"), encoding="utf-8")
+    policy = load_rules(folder).compile()
+    rules: Any = document.at(("rules",))
+    for id_, said in rules.items():
+        rule = policy.rule(id_)
+        assert rule is not None
+        assert rule.says == said["says"]
+        assert [action.message.text for action in rule.findings] == [said["finding"]]
+
+
 @pytest.mark.parametrize(("document", "text"), examples_of("matrix"))
 def test_an_example_of_the_matrix_can_stand_for_the_shipped_row(document: Document, text: str) -> None:
     shipped = load_rules(RULES)
@@ -163,7 +185,7 @@ def test_an_example_of_cases_passes(tmp_path: Path, document: Document, text: st
 
 
 def test_every_example_is_of_a_kind_that_is_tried() -> None:
-    kinds = ("rules", "matrix", "cases", "statuses", "foreign")
+    kinds = ("rules", "texts", "matrix", "cases", "statuses", "foreign")
     assert sum(len(examples_of(kind)) for kind in kinds) == len(EXAMPLES)
 
 

@@ -1,4 +1,4 @@
-"""Compiling what a rule does: `set`, `propose`, `create_task`, `finding` (design 6)."""
+"""Compiling what a rule does: `set`, `propose`, `create_task`, `finding`, `digest`, `alert` (design 6)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from hubsync.policy import facts
 from hubsync.policy.changes import Cause
 from hubsync.policy.instants import day_in, milliseconds
-from hubsync.policy.rules import Action, FindingAction, Resolve, SetAction, TaskAction
-from hubsync.policy.spec import ActionSpec, AfterCause, FactValue, TaskSpec, TemplateSpec
+from hubsync.policy.rules import Action, FindingAction, NoticeAction, Resolve, SetAction, TaskAction
+from hubsync.policy.spec import ActionSpec, AfterCause, FactValue, RuleSpec, TaskSpec, TemplateSpec
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS, Terms
+from hubsync.policy.wording import Wording
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Duration, parse_duration
 
@@ -26,23 +27,26 @@ KINDS = {"lead_status": "Lead status", "lifecycle_stage": "Lifecycle stage"}
 """What their keys are called in messages."""
 
 
-class ActionCompiler:
-    """Compiles the actions of one file's rules; `templates` are those of all files."""
+ACTIONS = ("set", "create_task", "propose", "finding", "digest", "alert")
 
-    def __init__(self, owner: _Compiler, templates: Mapping[str, TemplateSpec]) -> None:
+
+class ActionCompiler:
+    """Compiles the actions of rules; `templates` are those of all files, each with the file it stands in."""
+
+    def __init__(self, owner: _Compiler, templates: Mapping[str, tuple[str, TemplateSpec]]) -> None:
         self.owner = owner
         self.templates = templates
 
-    def compile(self, specs: Sequence[ActionSpec], source: str, path: KeyPath) -> tuple[list[Action], list[str], bool]:
+    def compile(self, rule: RuleSpec, source: str, path: KeyPath) -> tuple[list[Action], list[str], bool]:
         """The actions the portal can take, the names of what it lacks for the others, and whether they only propose."""
         found: list[Action] = []
         lacking: list[str] = []
         proposes = False
-        for number, spec in enumerate(specs):
-            where = (*path, number)
-            given = [name for name in ("set", "create_task", "propose", "finding") if getattr(spec, name) is not None]
+        for number, spec in enumerate(rule.then):
+            where = (*path, "then", number)
+            given = [name for name in ACTIONS if getattr(spec, name) is not None]
             if len(given) != 1:
-                self.owner.report(source, where, "an action is exactly one of set, create_task, propose, finding")
+                self.owner.report(source, where, f"an action is exactly one of {', '.join(ACTIONS)}")
                 continue
             if spec.set is not None or spec.propose is not None:
                 proposes = proposes or spec.propose is not None
@@ -50,14 +54,41 @@ class ActionCompiler:
                 sets, missing = self.sets(values, source, (*where, given[0]))
                 found += sets
                 lacking += missing
-            elif spec.create_task is not None:
-                task = self._task(spec.create_task, source, (*where, "create_task"))
-                if task is not None:
-                    found.append(task)
-            elif spec.finding is not None:
-                text = spec.finding if isinstance(spec.finding, str) else spec.finding.message
-                found.append(FindingAction(text))
+                continue
+            action = self._told(rule.id, spec, given[0], source, (*where, given[0]))
+            if action is not None:
+                found.append(action)
+        self._one_text_each(rule, source, path)
         return found, lacking, proposes
+
+    def _told(self, rule: str, spec: ActionSpec, kind: str, source: str, path: KeyPath) -> Action | None:
+        """The action that tells people something."""
+        if spec.create_task is not None:
+            return self._task(spec.create_task, source, path)
+        if spec.finding is not None:
+            text = spec.finding if isinstance(spec.finding, str) else spec.finding.message
+            return FindingAction(self.owner.texts.of_rule(rule, "finding", text, source, path))
+        notice = spec.digest or spec.alert
+        assert notice is not None  # noqa: S101  (exactly one is given)
+        if notice.text is not None:
+            wording = self.owner.texts.of_rule(rule, kind, notice.text, source, (*path, "text"))
+            return NoticeAction(kind, notice.to, wording)
+        template = self._template(notice.template or "", "text", source, path)
+        return NoticeAction(kind, notice.to, template) if template is not None else None
+
+    def _one_text_each(self, rule: RuleSpec, source: str, path: KeyPath) -> None:
+        """A translation stands under the rule's id: so a rule has one finding, one digest, one alert of its own."""
+        texts = {
+            "finding": [a for a in rule.then if a.finding is not None],
+            "digest": [a for a in rule.then if a.digest is not None and a.digest.text is not None],
+            "alert": [a for a in rule.then if a.alert is not None and a.alert.text is not None],
+        }
+        for kind, some in texts.items():
+            if len(some) > 1:
+                self.owner.report(source, (*path, "then"), f"a rule has one {kind} in words of its own; use a template")
+        targets = [(k, n.to) for a in rule.then for k, n in (("digest", a.digest), ("alert", a.alert)) if n is not None]
+        if len(set(targets)) < len(targets):
+            self.owner.report(source, (*path, "then"), "a rule tells the same people twice; say it in one text")
 
     def sets(self, values: Mapping[str, Any], source: str, path: KeyPath) -> tuple[list[SetAction], list[str]]:
         """The properties to set, and the names of what the portal lacks for the rest."""
@@ -148,15 +179,25 @@ class ActionCompiler:
         return resolve
 
     def _task(self, spec: TaskSpec, source: str, path: KeyPath) -> TaskAction | None:
-        template = self.templates.get(spec.template)
-        if template is None:
-            known = did_you_mean(spec.template, self.templates)
-            self.owner.report(source, (*path, "template"), f'"{spec.template}" is no task template{known}')
-            return None
+        subject = self._template(spec.template, "subject", source, path)
         due = self.duration(spec.due.after_cause, source, (*path, "due", "after_cause"))
-        if due is None:
+        if due is None or subject is None:
             return None
-        return TaskAction(spec.template, template.subject, template.body, template.priority, due)
+        file, template = self.templates[spec.template]
+        body = self.owner.texts.of_template(spec.template, "body", template, file)
+        return TaskAction(spec.template, subject, body, template.priority, due)
+
+    def _template(self, name: str, key: str, source: str, path: KeyPath) -> Wording | None:
+        """A template's text, which must be there; faults are reported where it is used."""
+        if name not in self.templates:
+            known = did_you_mean(name, self.templates)
+            self.owner.report(source, (*path, "template"), f'"{name}" is no template of `templates:`{known}')
+            return None
+        file, template = self.templates[name]
+        if not getattr(template, key):
+            self.owner.report(source, (*path, "template"), f'template "{name}" has no {key}')
+            return None
+        return self.owner.texts.of_template(name, key, template, file)
 
     def duration(self, text: str, source: str, path: KeyPath) -> Duration | None:
         """A duration, or None with a fault reported."""

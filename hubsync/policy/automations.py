@@ -29,7 +29,7 @@ def compile_automations(owner: _Compiler, quiet: timedelta) -> list[Rule]:
     """Every rule that can run, in the order of the files; `quiet` is the settling time of rules that name none."""
     rules: list[Rule] = []
     seen: dict[str, str] = {}
-    templates = {n: t for f in owner.files.rules.values() for n, t in f.templates.items()}
+    templates = {n: (name, t) for name, f in owner.files.rules.items() for n, t in f.templates.items()}
     compiler = _Automations(owner, quiet, ActionCompiler(owner, templates))
     for source, content in owner.files.rules.items():
         for number, spec in enumerate(content.rules):
@@ -85,7 +85,7 @@ class _Automations:
             needs = "churn: in portal.yaml (which property marks a lost customer)"
             owner.gaps.append(Gap(spec.id, spec.playbook, needs, off=True, opt_in=True))
             return None
-        compiled, lacking, proposes = self.actions.compile(spec.then, source, (*path, "then"))
+        compiled, lacking, proposes = self.actions.compile(spec, source, path)
         compiled_sets = [a.property for a in compiled if isinstance(a, SetAction)]
         owner.written.update(compiled_sets)
         live = [g for g in groups if not impossible(g, owner)]
@@ -102,7 +102,7 @@ class _Automations:
         return Rule(
             id=spec.id,
             playbook=spec.playbook,
-            says=spec.says or said_by_its_name(spec.id),
+            says=owner.texts.said(spec.id, "says", spec.says or said_by_its_name(spec.id)),
             mode=PROPOSE if proposes else spec.mode,
             cause=cause,
             groups=tuple(tuple(g) for g in live),
@@ -113,7 +113,7 @@ class _Automations:
             outranks=frozenset(spec.outranks),
             where=f"{source}:{spec.id}",
             says_cause=causes.CAUSES[spec.cause][1],
-            ask=spec.ask or "",
+            ask=owner.texts.said(spec.id, "ask", spec.ask or ""),
         )
 
     def _cause(self, spec: RuleSpec, source: str, path: KeyPath) -> Source | None:

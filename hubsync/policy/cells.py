@@ -52,8 +52,8 @@ def _cell(rules: Sequence[Rule], probe: View, dealless: Cell | None = None) -> C
     """The cell of a combination; without `dealless`, the one for contacts that have no deals."""
     left = [r for rule in rules if (r := _residual(rule, probe, has_deals=dealless is not None)) is not None]
     corrects = [r for r in left if r.rule.mode == AUTO and r.rule.sets]
-    tasks = [r for r in left if r.rule.mode == AUTO and r.rule.tasks and not r.rule.sets]
-    notes = [r for r in left if r not in corrects and r not in tasks]
+    tasks = [r for r in left if r.rule.mode == AUTO and r.rule.errands and not r.rule.sets]
+    notes = [r for r in left if r not in corrects and (r not in tasks or r.rule.findings)]
     return Cell(
         autos=tuple(r for r in corrects if not r.rule.matrix),
         cells=tuple(r for r in corrects if r.rule.matrix),

@@ -54,6 +54,31 @@ class CreateTask:
     cause: Cause
 
 
+DIGEST, ALERT = "digest", "alert"
+OWNER, MANAGER, OPS = "owner", "manager", "ops"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that somebody is told once per cause: in their next digest, or at once (`kind` alert).
+
+    `to` is whom the rule means, `recipient` that person's owner id; None, nobody known or `to` ops, is marketing ops.
+    """
+
+    kind: str
+    to: str
+    recipient: str | None
+    text: str
+    rule: str
+    playbook: str
+    cause: Cause
+
+    @property
+    def target(self) -> str:
+        """What its cause is spent for, in the ledger."""
+        return f"{self.kind}:{self.to}"
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTask:
     """A hubsync task on the contact that is not completed, as the ledger knows it and as HubSpot shows it now.
@@ -150,14 +175,16 @@ class Decision:
     """Tasks whose reason is gone but that a person edited or began: they stay (T11)."""
     held: tuple[CreateTask, ...] = ()
     """Tasks that wait because an older one was edited by a person (T11)."""
+    notices: tuple[Notice, ...] = ()
+    """What people are told in a digest or by an alert, once per cause."""
     waiting: datetime | None = None
     look_again: datetime | None = None
     needs: int = 0
 
     @property
     def acts(self) -> bool:
-        """Whether anything is to be written."""
-        return bool(self.changes or self.tasks or self.withdrawn)
+        """Whether anything is to be written, to HubSpot or to the ledger."""
+        return bool(self.changes or self.tasks or self.withdrawn or self.notices)
 
 
 NOTHING = Decision()

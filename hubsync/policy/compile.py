@@ -27,6 +27,7 @@ from hubsync.policy.rollout import ROLLOUT, capped, caps_of, mark_of, names_of
 from hubsync.policy.rules import Rule, all_of, any_of
 from hubsync.policy.ruleset import RuleSet, ideal_schema
 from hubsync.policy.spec import Conditions
+from hubsync.policy.texts import Texts
 from hubsync.policy.vocabulary import ANSWER, PROPOSAL, STAGE, STATUS, Terms, Wanted, resolve
 from hubsync.policy.words import did_you_mean
 from hubsync.policy.worktime import Calendars, parse_duration
@@ -77,11 +78,13 @@ class _Compiler:
     statuses: Terms = field(init=False)
     stages: Terms = field(init=False)
     absent: dict[str, frozenset[str]] = field(init=False)
+    texts: Texts = field(init=False)
     asked: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         portal = self.files.portal
+        self.texts = Texts.of(portal.language, self.files.texts, self.report)
         wanted_statuses = [Wanted(key, s.value, tuple(s.labels.values()), s.like) for key, s in portal.statuses.items()]
         wanted_stages = [
             Wanted(key, s.value, tuple(s.labels.values()), s.like, s.optional, s.aside)
@@ -152,6 +155,7 @@ class _Compiler:
             mirrored=frozenset(self._properties()) - PERSONAL,
             renamed={id_: tuple(spec.was) for id_, spec in specs.items() if spec.was},
             managed_stages=self._managed_stages(),
+            managers=dict(portal.managers),
             digest=self.files.digest + mark_of(self.files.rollout),
             fingerprints=fingerprints(own, specs, self, seen),
             foreign=foreign,

@@ -19,7 +19,8 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 
 
 def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *, tasks: bool = True) -> Decision:
-    """Decide on a contact. `tasks` False leaves tasks out, and what only they would need to read (an audit).
+    """Decide on a contact. `tasks` False leaves tasks and notices out, and what only they would need to read
+    (an audit).
 
     Where `needs` of the answer is not 0, read those facts and decide again; the rest of the answer is then empty.
     """
@@ -76,7 +77,7 @@ def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
         return Decision(conflicts=tuple(settlement.conflicts.values()))
     tasks = TaskDecisions(view, horizon)
     if with_tasks and not settlement.needs:
-        tasks.decide(settlement.fired_with_tasks())
+        tasks.decide(settlement.fired_with_errands())
     if settlement.backlog and not (settlement.needs or tasks.needs):
         settlement.settle(live=False)
     if not (settlement.needs or tasks.needs):
@@ -89,6 +90,7 @@ def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
         changes=settlement.live_changes,
         tasks=tuple(tasks.created),
         withdrawn=tuple(tasks.withdrawn),
+        notices=tuple(tasks.notices),
         left=tuple(tasks.left),
         held=tuple(tasks.held),
         findings=tuple(settlement.findings.values()),

@@ -16,6 +16,7 @@ from hubsync.policy.causes import Source
 from hubsync.policy.rules import AUTO, PROPOSE, REPORT, Action, FindingAction, Rule, SetAction
 from hubsync.policy.spec import CellSpec, MatrixRowSpec, MatrixSpec
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.wording import Wording
 from hubsync.policy.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class _Matrix:
         if not actions:
             mode = REPORT
         if mode == REPORT:
-            actions = [FindingAction(says)]
+            actions = [FindingAction(Wording(says))]
         self.owner.written.update(a.property for a in actions if isinstance(a, SetAction))
         yield Rule(
             id=name,

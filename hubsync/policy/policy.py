@@ -133,6 +133,8 @@ class Policy:
     """By rule: whether it still means what it meant at the last run (B1)."""
     up_for_tuning: frozenset[str] = frozenset()
     """Rules that only propose because people changed back too much of what they wrote (A18)."""
+    managers: Mapping[str, str] = field(default_factory=dict)
+    """Owner id of a rep → owner id of the rep's manager."""
     by_team: Mapping[str, Policy] = field(default_factory=dict)
     """For teams that the roll-out lets do more or less (B6), by the team's name in lower case: the same, so capped."""
     foreign: tuple[Foreign, ...] = ()

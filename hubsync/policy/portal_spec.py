@@ -183,6 +183,7 @@ class BacklogSpec(Spec):
 class PortalSpec(Spec):
     """portal.yaml: the portal's words, who is managed, who writes, who leads whom."""
 
+    language: Language = "en"
     statuses: dict[Text, StatusSpec]
     stages: dict[Text, StageSpec]
     names: dict[Text, Text] = {}

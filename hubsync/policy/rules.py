@@ -10,6 +10,7 @@ from hubsync.policy.causes import Source
 from hubsync.policy.changes import Cause
 from hubsync.policy.conditions import Condition, Flip, Test
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
+from hubsync.policy.wording import Wording
 from hubsync.policy.worktime import Duration
 
 AUTO, PROPOSE, REPORT = "auto", "propose", "report"
@@ -33,8 +34,8 @@ class TaskAction:
     """Create a task from a template, due so long after the cause."""
 
     template: str
-    subject: str
-    body: str
+    subject: Wording
+    body: Wording
     priority: str
     due: Duration
 
@@ -43,10 +44,24 @@ class TaskAction:
 class FindingAction:
     """Show a finding."""
 
-    message: str
+    message: Wording
 
 
-Action = SetAction | TaskAction | FindingAction
+@dataclass(frozen=True, slots=True)
+class NoticeAction:
+    """Tell somebody: `kind` is digest or alert, `to` owner, manager or ops."""
+
+    kind: str
+    to: str
+    text: Wording
+
+    @property
+    def target(self) -> str:
+        """What the cause is spent for."""
+        return f"{self.kind}:{self.to}"
+
+
+Action = SetAction | TaskAction | FindingAction | NoticeAction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,12 +92,23 @@ class Rule:
     sets: tuple[SetAction, ...] = field(init=False)
     """The actions that write a property."""
     tasks: tuple[TaskAction, ...] = field(init=False)
+    notices: tuple[NoticeAction, ...] = field(init=False)
+    findings: tuple[FindingAction, ...] = field(init=False)
+    targets: tuple[str, ...] = field(init=False)
+    """What a cause is spent for: properties, task templates, digests and alerts."""
+    errands: tuple[str, ...] = field(init=False)
+    """Of `targets`, those that come with tasks, digests and alerts."""
     test: Test = field(init=False)
     """Whether `when` holds, asked of everything; decisions ask the shorter `Residual` instead."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(a for a in self.actions if isinstance(a, SetAction)))
         object.__setattr__(self, "tasks", tuple(a for a in self.actions if isinstance(a, TaskAction)))
+        object.__setattr__(self, "notices", tuple(a for a in self.actions if isinstance(a, NoticeAction)))
+        object.__setattr__(self, "findings", tuple(a for a in self.actions if isinstance(a, FindingAction)))
+        errands = (*(t.template for t in self.tasks), *(n.target for n in self.notices))
+        object.__setattr__(self, "errands", errands)
+        object.__setattr__(self, "targets", (*(s.property for s in self.sets), *errands))
         object.__setattr__(self, "test", any_of([all_of(g) for g in self.groups]))
 
 
@@ -173,6 +199,7 @@ class Cell:
     notes: tuple[Residual, ...] = ()
     """Proposals, reports and findings: judged on the state that all corrections leave."""
     tasks: tuple[Residual, ...] = ()
+    """Tasks, digests and alerts that come without a change."""
     dealless: Cell | None = None
     """What is left of the cell for contacts without deals; None where that is this very cell."""
 

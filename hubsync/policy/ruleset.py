@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hubsync.policy.policy import PropertyShape, Schema
 from hubsync.policy.portal_spec import PortalSpec
-from hubsync.policy.spec import MatrixSpec, RolloutSpec, RulesSpec
+from hubsync.policy.spec import Language, MatrixSpec, RolloutSpec, RulesSpec, TextsSpec
 from hubsync.policy.vocabulary import Option
 
 
@@ -21,6 +21,8 @@ class RuleSet:
     digest: str = ""
     rollout: RolloutSpec | None = None
     """What rules may do at most (B6); None: what each says itself."""
+    texts: Mapping[Language, TextsSpec] = field(default_factory=dict)
+    """What the files say, in other languages."""
 
     def enabling(self, rules: Collection[str]) -> RuleSet:
         """The same files with these rules switched on."""

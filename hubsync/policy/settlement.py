@@ -14,9 +14,10 @@ from hubsync.policy.changes import CORRECT, PROPOSE, REPORT, Cause, Conflict, Fi
 from hubsync.policy.contest import MAIN, Want, conflict, contest
 from hubsync.policy.gates import Overruled, moves_backward, overruled
 from hubsync.policy.policy import Horizon
-from hubsync.policy.rules import Cell, FindingAction, Residual, Rule, SetAction
+from hubsync.policy.rules import AUTO, Cell, Residual, Rule, SetAction
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.wording import Wording
 
 MOST_ROUNDS = 48
 """Far more than rules that settle ever take: past it they are said not to settle, and nothing is written (C5)."""
@@ -61,8 +62,8 @@ class Settlement:
         self.live_changes = tuple(c for c in self._changes.values() if c.new != c.old)
         self._spend_tasks()
 
-    def fired_with_tasks(self) -> list[tuple[Rule, Cause]]:
-        """The rules whose changes stand and that create a task as well, with their causes."""
+    def fired_with_errands(self) -> list[tuple[Rule, Cause]]:
+        """The rules whose changes stand and that bring tasks or notices as well, with their causes."""
         standing = {change.rule for change in self.live_changes}
         return [pair for rule, pair in self._tasked.items() if rule in standing]
 
@@ -226,18 +227,16 @@ class Settlement:
         self.view.write(name, want.value, want.cause.at)
         if not live:
             return
-        if rule.tasks:
+        if rule.errands:
             self._tasked[rule.id] = (rule, want.cause)
-        for action in rule.actions:
-            if isinstance(action, FindingAction):
-                self._note(rule, want.cause, REPORT, action.message)
+        self._show_findings(rule, want.cause)
 
     def _spend(self, want: Want, winner: str, live: bool) -> None:
         """The want lost: its cause is spent without a write."""
         self._fired.add(want.key)
         if live:
             self.superseded.append(want.spent_by(winner))
-            if want.rule.tasks:
+            if want.rule.errands:
                 self._tasked.setdefault(want.rule.id, (want.rule, want.cause))
 
     def _in_circles(self) -> None:
@@ -261,14 +260,14 @@ class Settlement:
                 self._spend(want, done.rule, live=True)
 
     def _spend_tasks(self) -> None:
-        """With a rule of which nothing stands, the tasks that would have come with it are spent."""
+        """With a rule of which nothing stands, the tasks and notices that would have come with it are spent."""
         lost = {s.rule: s for s in self.superseded}
         standing = {change.rule for change in self.live_changes}
         for rule, cause in self._tasked.values():
             if rule.id in lost and rule.id not in standing:
                 by = lost[rule.id].by
                 self.superseded += [
-                    Superseded(rule.id, rule.playbook, cause, task.template, "", by) for task in rule.tasks
+                    Superseded(rule.id, rule.playbook, cause, target, "", by) for target in rule.errands
                 ]
 
     def _backlog_findings(self) -> None:
@@ -292,12 +291,9 @@ class Settlement:
                 self._show(residual.rule, cause)
 
     def _show(self, rule: Rule, cause: Cause) -> None:
-        for action in rule.actions:
-            if isinstance(action, FindingAction):
-                self._note(rule, cause, REPORT, action.message)
-        for task in rule.tasks:
-            if not rule.sets and not self.view.contact.has_fired(ledger_key(rule.id, cause, task.template)):
-                self._note(rule, cause, REPORT, f'{rule.says} A task "{task.subject}" would be written.')
+        self._show_findings(rule, cause)
+        if rule.mode != AUTO and not rule.sets:
+            self._show_errands(rule, cause)
         for action in rule.sets:
             value = action.resolve(self.view, cause)
             if isinstance(value, Missing):
@@ -313,6 +309,33 @@ class Settlement:
                 continue
             kind = PROPOSE if rule.mode == PROPOSE else REPORT
             self._note(rule, cause, kind, f"{rule.says} {rule.ask}".strip(), (action.property, old, value))
+
+    def _show_findings(self, rule: Rule, cause: Cause) -> None:
+        for action in rule.findings:
+            message = self._filled(action.message, cause)
+            if message is not None:
+                self._note(rule, cause, REPORT, message)
+
+    def _show_errands(self, rule: Rule, cause: Cause) -> None:
+        """The tasks, digests and alerts of a rule that is held below auto, as a finding."""
+        fired = self.view.contact.has_fired
+        said: list[str | None] = []
+        for task in rule.tasks:
+            if not fired(ledger_key(rule.id, cause, task.template)):
+                subject = self._filled(task.subject, cause)
+                said.append(subject and f'{rule.says} A task "{subject}" would be written.')
+        notices = [n for n in rule.notices if not fired(ledger_key(rule.id, cause, n.target))]
+        said += [self._filled(notice.text, cause) for notice in notices]
+        for message in [text for text in said if text][:1]:
+            self._note(rule, cause, REPORT, message)
+
+    def _filled(self, wording: Wording, cause: Cause) -> str | None:
+        """A text with its facts; None where they must be read first."""
+        text = wording.fill(self.view, cause)
+        if isinstance(text, Missing):
+            self.needs |= text.mask
+            return None
+        return text
 
     def _stays(self, rule: Rule, cause: Cause, choice: Overruled | None) -> None:
         """A finding for a combination that doesn't fit and is left as it is."""

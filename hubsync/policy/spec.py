@@ -6,9 +6,9 @@ Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Text = str
 Conditions = dict[str, dict[str, Any]]
@@ -23,10 +23,11 @@ class Spec(BaseModel):
 
 
 class TemplateSpec(Spec):
-    """A task's text. `{name}` in braces is filled from the contact: first name, status, stage, cause's date."""
+    """The text of a task (`subject`, `body`) or of a digest or alert (`text`), with placeholders in braces."""
 
-    subject: Text
+    subject: Text = ""
     body: Text = ""
+    text: Text = ""
     priority: Literal["LOW", "MEDIUM", "HIGH", "NONE"] = "NONE"
 
 
@@ -56,6 +57,26 @@ class FindingSpec(Spec):
     message: Text
 
 
+class DigestSpec(Spec):
+    """Something for the next digest of somebody: `text`, or the template of that text."""
+
+    to: Literal["owner", "manager", "ops"]
+    text: Text | None = None
+    template: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_text(self) -> Self:
+        if (self.text is None) == (self.template is None):
+            raise ValueError('say either text: "…" or template: name')
+        return self
+
+
+class AlertSpec(DigestSpec):
+    """Something that somebody is to know at once."""
+
+    to: Literal["manager", "ops"]
+
+
 Values = dict[Text, Any]
 
 
@@ -66,6 +87,8 @@ class ActionSpec(Spec):
     create_task: TaskSpec | None = None
     propose: Values | None = None
     finding: FindingSpec | Text | None = None
+    digest: DigestSpec | None = None
+    alert: AlertSpec | None = None
 
 
 class RuleSpec(Spec):
@@ -158,3 +181,41 @@ class RulesSpec(Spec):
     rules: list[RuleSpec] = []
     templates: dict[Text, TemplateSpec] = {}
     foreign: list[ForeignSpec] = []
+
+
+class TemplateTextSpec(Spec):
+    """A template in another language."""
+
+    subject: Text | None = None
+    body: Text | None = None
+    text: Text | None = None
+
+
+class RuleTextSpec(Spec):
+    """What a rule says, in another language: each key stands for the same of the rule, or of its actions."""
+
+    says: Text | None = None
+    ask: Text | None = None
+    finding: Text | None = None
+    digest: Text | None = None
+    alert: Text | None = None
+
+
+class StatusTextSpec(Spec):
+    """The definition of a Lead status in another language."""
+
+    meaning: Text | None = None
+    use_when: Text | None = None
+    data: Text | None = None
+    starts: Text | None = None
+    next_step: Text | None = None
+    red_flag: Text | None = None
+    example: Text | None = None
+
+
+class TextsSpec(Spec):
+    """texts/fr.yaml and the like: what the rule files say in English, in another language."""
+
+    templates: dict[Text, TemplateTextSpec] = {}
+    rules: dict[Text, RuleTextSpec] = {}
+    statuses: dict[Text, StatusTextSpec] = {}

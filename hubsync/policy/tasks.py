@@ -1,6 +1,6 @@
-"""Which tasks to create and which to take back (playbook T11).
+"""Which tasks to create and which to take back (playbook T11), and whom to tell what (T13).
 
-Once per cause, at most one open per lead, never one that a person edited.
+Both once per cause; of tasks at most one is open per lead, and one that a person edited is never taken back.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from hubsync.policy.causes import ledger_key
-from hubsync.policy.changes import Cause, CreateTask, Decision, OpenTask, Superseded, WithdrawTask
+from hubsync.policy.changes import Cause, CreateTask, Decision, Notice, OpenTask, Superseded, WithdrawTask
 from hubsync.policy.gates import last_restored
 from hubsync.policy.policy import Horizon
-from hubsync.policy.rules import Residual, Rule, TaskAction
+from hubsync.policy.rules import NoticeAction, Residual, Rule, TaskAction
 from hubsync.policy.view import Missing, View
 
 REPLACED = "a newer task replaces it"
@@ -35,11 +35,12 @@ class TaskDecisions:
         self.left: list[WithdrawTask] = []
         self.held: list[CreateTask] = []
         self.superseded: list[Superseded] = []
+        self.notices: list[Notice] = []
 
     def decide(self, fired: Sequence[tuple[Rule, Cause]] = ()) -> None:
-        """Fill `created`, `withdrawn`, `held` and `superseded`; where facts are missing, only `needs`.
+        """Fill all lists; where facts are missing, only `needs`.
 
-        `fired` are rules whose changes are being written now and that create a task as well.
+        `fired` are rules whose changes are being written now and that bring tasks or notices as well.
         """
         for rule, cause in fired:
             self._create(rule, cause)
@@ -91,29 +92,52 @@ class TaskDecisions:
         return quiet is not None
 
     def _create(self, rule: Rule, cause: Cause) -> None:
-        for action in rule.tasks:
-            if not self.view.contact.has_fired(ledger_key(rule.id, cause, action.template)):
-                self.created.append(self._task(rule, action, cause))
+        fired = self.view.contact.has_fired
+        for task in rule.tasks:
+            if not fired(ledger_key(rule.id, cause, task.template)):
+                self._task(rule, task, cause)
+        for notice in rule.notices:
+            if not fired(ledger_key(rule.id, cause, notice.target)):
+                self._notice(rule, notice, cause)
 
-    def _task(self, rule: Rule, action: TaskAction, cause: Cause) -> CreateTask:
+    def _task(self, rule: Rule, action: TaskAction, cause: Cause) -> None:
         view, policy = self.view, self.view.policy
-        day = cause.at.astimezone(policy.zone)
-        words = {
-            "status": policy.statuses.label(policy.statuses.key(view.status)),
-            "stage": policy.stages.label(policy.stages.key(view.stage)),
-            "day": f"{day.day} {day:%B}",
-        }
-        return CreateTask(
-            template=action.template,
-            subject=_fill(action.subject, words),
-            body=_fill(action.body, words),
-            owner=view.properties.get("hubspot_owner_id") or None,
-            due=action.due.after(cause.at, view.calendar, policy.zone),
-            priority=action.priority,
-            rule=rule.id,
-            playbook=rule.playbook,
-            cause=cause,
+        subject, body = action.subject.fill(view, cause), action.body.fill(view, cause)
+        if isinstance(subject, Missing) or isinstance(body, Missing):
+            for text in (subject, body):
+                self.needs |= text.mask if isinstance(text, Missing) else 0
+            return
+        self.created.append(
+            CreateTask(
+                template=action.template,
+                subject=subject,
+                body=body,
+                owner=view.properties.get("hubspot_owner_id") or None,
+                due=action.due.after(cause.at, view.calendar, policy.zone),
+                priority=action.priority,
+                rule=rule.id,
+                playbook=rule.playbook,
+                cause=cause,
+            )
         )
+
+    def _notice(self, rule: Rule, action: NoticeAction, cause: Cause) -> None:
+        text = action.text.fill(self.view, cause)
+        if isinstance(text, Missing):
+            self.needs |= text.mask
+            return
+        recipient = self._recipient(action.to)
+        self.notices.append(Notice(action.kind, action.to, recipient, text, rule.id, rule.playbook, cause))
+
+    def _recipient(self, to: str) -> str | None:
+        """The owner id of who is meant; None is ops, also where nobody owns the contact or manages its owner (B4)."""
+        owner = self.view.properties.get("hubspot_owner_id") or None
+        match to:
+            case "owner":
+                return owner
+            case "manager":
+                return self.view.policy.managers.get(owner or "")
+        return None
 
     def _withdraw(self) -> None:
         for task in self.view.contact.open_tasks:
@@ -167,9 +191,3 @@ class TaskDecisions:
     def _staying(self) -> list[OpenTask]:
         going = {w.task.write_id for w in self.withdrawn}
         return [t for t in self.view.contact.open_tasks if t.write_id not in going]
-
-
-def _fill(text: str, words: dict[str, str]) -> str:
-    for name, value in words.items():
-        text = text.replace("{" + name + "}", value)
-    return text

@@ -91,8 +91,7 @@ def _hindered(rule: Rule, view: View, horizon: Horizon, managed: bool, cause: Ca
         return "at this Lifecycle stage the rule does not apply (scope in portal.yaml)"
     if cause is None:
         return "its cause is not known"
-    targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
-    if targets and all(view.contact.has_fired(ledger_key(rule.id, cause, t)) for t in targets):
+    if rule.targets and all(view.contact.has_fired(ledger_key(rule.id, cause, t)) for t in rule.targets):
         return "this cause has already fired"
     quiet = view.settled_at(rule.watches, rule.quiet)
     if isinstance(quiet, datetime):

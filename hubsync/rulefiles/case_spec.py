@@ -35,7 +35,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 ACTS = ("set", "rep_email", "rep_call", "rep_message", "deal_opened", "deal_won", "deal_lost", "task_completed")
 """What can happen to a contact in a case."""
 
-EXPECTATIONS = ("set", "propose", "task", "withdrawn", "finding", "backlog", "conflict")
+EXPECTATIONS = ("set", "propose", "task", "withdrawn", "finding", "digest", "alert", "backlog", "conflict")
 """What can be expected of a case."""
 
 
@@ -96,6 +96,14 @@ class TaskExpectation(_Spec):
     due: Instant | None = None
 
 
+class NoticeExpectation(_Spec):
+    """A digest's entry or an alert: whom the rule tells, and where it matters the text and the owner id it goes to."""
+
+    to: Text
+    text: Text | None = None
+    recipient: Text | None = None
+
+
 class Expectation(_Spec):
     """One thing the rules are to do: exactly one of `EXPECTATIONS`; `rule` says which rule is to do it."""
 
@@ -104,6 +112,8 @@ class Expectation(_Spec):
     task: TaskExpectation | None = None
     withdrawn: Text | None = None
     finding: Text | None = None
+    digest: NoticeExpectation | None = None
+    alert: NoticeExpectation | None = None
     backlog: dict[Text, Text] | None = None
     conflict: Text | None = None
     rule: Text | None = None
@@ -141,8 +151,8 @@ class CaseSpec(_Spec):
 
     `each` runs it once for every combination of the values listed, put into `contact`; `fired` names rules whose
     present cause is spent; `portal` is laid over portal.yaml; `enable` switches on rules that the files leave off;
-    `since` is where the backlog ends (B1). `steps` make it a story: the contact lives on with whatever was decided
-    before.
+    `about` names the files of rules it is about; `since` is where the backlog ends (B1). `steps` make it a story: the
+    contact lives on with whatever was decided before.
     """
 
     name: Text
@@ -154,14 +164,16 @@ class CaseSpec(_Spec):
     fired: list[Text] = []
     portal: dict[Text, Any] = {}
     enable: list[Text] = []
+    about: list[Text] = []
     look_again: Instant | None = None
     expect: list[Expectation]
     steps: list[StepSpec] = []
 
 
 class CasesSpec(_Spec):
-    """A file of cases; its `now` and `contact` stand for whatever a case doesn't say itself."""
+    """A file of cases; its `now`, `contact` and `about` stand for whatever a case doesn't say itself."""
 
     now: Instant | None = None
+    about: list[Text] = []
     contact: dict[Text, Text] = {}
     cases: list[CaseSpec]

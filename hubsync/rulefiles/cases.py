@@ -16,13 +16,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from hubsync.errors import Problem, RuleFileError
-from hubsync.policy.compile import PORTAL
+from hubsync.policy.compile import MATRIX, PORTAL
 from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles import coverage
 from hubsync.rulefiles.case_spec import EXPECTATIONS, CaseSpec, CasesSpec, Expectation
-from hubsync.rulefiles.lines import Document, read
+from hubsync.rulefiles.lines import Document, KeyPath, read
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.rulefiles.models import validate
 from hubsync.rulefiles.playing import Case, CaseResult, Played, Step, play
@@ -90,13 +90,14 @@ class _Loader:
         """The case once for every combination of its `each`; a fault is told once."""
         here = ("cases", number)
         try:
-            rules, policy = self._policy(case.portal, case.enable)
+            _check_about(self.rules, case.about or file.about, () if not case.about else here)
+            rules, policy = self._policy(case.portal, case.enable, here)
         except RuleFileError as error:
             what = "; ".join(p.message for p in error.problems)
             self.problems.append(document.problem((*here, "portal"), f"the rules can't be used with this: {what}"))
             return
         except SituationFault as fault:
-            self.problems.append(document.problem((*here, *fault.path), str(fault)))
+            self.problems.append(document.problem(fault.path, str(fault)))
             return
         for values in product(*case.each.values()):
             chosen = dict(zip(case.each, values, strict=True))
@@ -107,7 +108,7 @@ class _Loader:
                 self.problems.append(document.problem((*here, *path), str(fault)))
                 return
 
-    def _policy(self, portal: Mapping[str, Any], enable: Sequence[str]) -> tuple[LoadedRules, Policy]:
+    def _policy(self, portal: Mapping[str, Any], enable: Sequence[str], here: KeyPath) -> tuple[LoadedRules, Policy]:
         """The files with `portal` laid over portal.yaml and the rules of `enable` switched on, and their policy.
 
         Raises RuleFileError for a portal that can't be so, SituationFault for an unknown rule.
@@ -116,7 +117,7 @@ class _Loader:
         known = [spec.id for content in files.rules.values() for spec in content.rules]
         for number, name in enumerate(enable):
             if name not in known:
-                raise SituationFault(("enable", number), f'"{name}" is no rule{did_you_mean(name, known)}')
+                raise SituationFault((*here, "enable", number), f'"{name}" is no rule{did_you_mean(name, known)}')
         key = repr((portal, enable))
         if key not in self.policies:
             changed = replace(files.enabling(enable), portal=self._portal(portal))
@@ -134,6 +135,14 @@ class _Loader:
         except ValidationError as error:
             places = [".".join(map(str, e["loc"])) for e in error.errors()]
             raise RuleFileError([Problem(PORTAL, 1, 1, f"{', '.join(places)} can't be so")]) from error
+
+
+def _check_about(rules: LoadedRules, about: Sequence[str], here: KeyPath) -> None:
+    """Raise SituationFault for a file of rules that isn't there."""
+    known = [name.removesuffix(".yaml") for name in (MATRIX, *rules.files.rules)]
+    for number, name in enumerate(about):
+        if name not in known:
+            raise SituationFault((*here, "about", number), f'"{name}" is no file of rules{did_you_mean(name, known)}')
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +186,7 @@ def _case(
             for index, step in enumerate(case.steps)
         ),
         rules=rules,
+        about=frozenset(case.about or file.about),
     )
 
 

@@ -1,7 +1,8 @@
 """Reading a folder of rule files: every fault of every file at once, each with file:line:column.
 
-A folder holds portal.yaml, matrix.yaml, rollout.yaml if wanted, and files of rules (any other name); `*_test.yaml` are
-cases and are left to `cases.py`. This module reads and positions; what the words mean is policy/compile.py's business.
+A folder holds portal.yaml, matrix.yaml, rollout.yaml if wanted, files of rules (any other name) and what they say in
+other languages (texts/fr.yaml …); `*_test.yaml` are cases and are left to `cases.py`. This module reads and positions;
+what the words mean is policy/compile.py's business.
 """
 
 from __future__ import annotations
@@ -23,12 +24,18 @@ from hubsync.policy.policy import Policy, Schema
 from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.rollout import ROLLOUT
 from hubsync.policy.ruleset import RuleSet
-from hubsync.policy.spec import MatrixSpec, RolloutFileSpec, RulesSpec
+from hubsync.policy.spec import Language, MatrixSpec, RolloutFileSpec, RulesSpec, TextsSpec
+from hubsync.policy.texts import file_of
 from hubsync.rulefiles.calendars import build_calendars
 from hubsync.rulefiles.lines import Document, read
 from hubsync.rulefiles.models import validate
 
 Model = TypeVar("Model", bound=BaseModel)
+
+TEXTS = "texts"
+"""The folder of what the rule files say in other languages."""
+LANGUAGES: tuple[Language, ...] = ("fr", "de", "id")
+"""Those that texts/ may hold; English stands in the rule files themselves."""
 
 
 class LoadedRules:
@@ -105,12 +112,13 @@ def load_rules(folder: Path) -> LoadedRules:
     problems: list[Problem] = []
     documents: dict[str, Document] = {}
     contents: dict[str, bytes] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in (*sorted(folder.glob("*.yaml")), *sorted((folder / TEXTS).glob("*.yaml"))):
         if path.name.endswith("_test.yaml"):
             continue
+        name = path.relative_to(folder).as_posix()
         try:
-            documents[path.name] = read(path, _shown(path))
-            contents[path.name] = path.read_bytes()
+            documents[name] = read(path, _shown(path))
+            contents[name] = path.read_bytes()
         except RuleFileError as error:
             problems += error.problems
     for name in (PORTAL, MATRIX):
@@ -127,7 +135,13 @@ def load_rules(folder: Path) -> LoadedRules:
     portal = parsed(PortalSpec, PORTAL)
     matrix = parsed(MatrixSpec, MATRIX)
     rollout = parsed(RolloutFileSpec, ROLLOUT)
-    rules = {n: parsed(RulesSpec, n) for n in documents if n not in {PORTAL, MATRIX, ROLLOUT}}
+    texts: dict[Language, TextsSpec | None] = {lang: parsed(TextsSpec, file_of(lang)) for lang in LANGUAGES}
+    others = {PORTAL, MATRIX, ROLLOUT, *map(file_of, LANGUAGES)}
+    for name in documents:
+        if name.startswith(f"{TEXTS}/") and name not in others:
+            known = ", ".join(LANGUAGES)
+            problems.append(documents[name].problem((), f"this is no language of hubsync's: {known}"))
+    rules = {n: parsed(RulesSpec, n) for n in documents if n not in others and not n.startswith(f"{TEXTS}/")}
     if problems or portal is None or matrix is None:
         raise RuleFileError(_sorted(problems))
     files = RuleSet(
@@ -136,6 +150,7 @@ def load_rules(folder: Path) -> LoadedRules:
         {n: r for n, r in rules.items() if r is not None},
         _digest(contents),
         rollout.rollout if rollout is not None else None,
+        {language: spec for language, spec in texts.items() if spec is not None},
     )
     return LoadedRules(folder, files, documents)
 

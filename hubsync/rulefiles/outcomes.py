@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hubsync.policy.causes import ledger_key
-from hubsync.policy.changes import CORRECT, PROPOSE, Decision
+from hubsync.policy.changes import ALERT, CORRECT, DIGEST, PROPOSE, Decision
 from hubsync.policy.conditions import Condition
 from hubsync.policy.gates import overruled
 from hubsync.policy.policy import Horizon, Policy
@@ -24,7 +24,8 @@ KEYS = {STATUS: "lead_status", STAGE: "lifecycle_stage"}
 class Outcome:
     """One thing that is done or expected. None in an expectation stands for whichever.
 
-    `about` is a property (Lead status and Lifecycle stage by their fact's name), a task's template, or a rule's id.
+    `about` is a property (Lead status and Lifecycle stage by their fact's name), a task's template, a rule's id, or
+    whom a digest or an alert tells.
     """
 
     kind: str
@@ -61,6 +62,9 @@ def wanted(expectations: Sequence[Expectation]) -> Iterator[Outcome]:
         for kind in ("set", "propose", "backlog"):
             for name, value in (getattr(one, kind) or {}).items():
                 yield Outcome(kind, name, value, one.rule)
+        for kind, notice in ((DIGEST, one.digest), (ALERT, one.alert)):
+            if notice is not None:
+                yield Outcome(kind, notice.to, notice.text, one.rule, notice.recipient)
         if one.withdrawn is not None:
             yield Outcome("withdrawn", one.withdrawn)
         if one.finding is not None:
@@ -84,8 +88,10 @@ def done(decision: Decision, policy: Policy) -> Iterator[Outcome]:
             yield Outcome("finding", finding.rule, rule=finding.rule)
     for task in decision.tasks:
         yield Outcome("task", task.template, None, task.rule, task.owner, task.due)
+    for told in decision.notices:
+        yield Outcome(told.kind, told.to, told.text, told.rule, told.recipient or "none")
     for gone in decision.withdrawn:
-        yield Outcome("withdrawn", gone.task.template)
+        yield Outcome("withdrawn", gone.task.template, rule=gone.task.rule)
     for conflict in decision.conflicts:
         yield Outcome("conflict", KEYS.get(conflict.property, conflict.property))
 
@@ -122,8 +128,7 @@ def why_not(rule: Rule, view: View, horizon: Horizon) -> str:
     quiet = view.settled_at(rule.watches, rule.quiet)
     if isinstance(quiet, datetime):
         return f"holds, but what it looks at just changed; it waits until {moment(quiet)}"
-    targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
-    if any(view.contact.has_fired(ledger_key(rule.id, cause, target)) for target in targets):
+    if any(view.contact.has_fired(ledger_key(rule.id, cause, target)) for target in rule.targets):
         return f"holds, but it has fired before for its cause of {moment(cause.at)}"
     for action in rule.sets:
         later = overruled(view, rule, action.property, cause)

@@ -101,6 +101,7 @@ def after(situation: Situation, decision: Decision) -> Situation:
     spent = {ledger_key(c.rule, c.cause, c.property) for c in decision.changes}
     spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
     spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
+    spent |= {ledger_key(n.rule, n.cause, n.target) for n in decision.notices}
     gone = {w.task.write_id for w in decision.withdrawn}
     known = [t.write_id for t in contact.open_tasks] + [t.write_id for t in contact.completed_tasks]
     number = 1 + max(known, default=-1)
@@ -369,8 +370,7 @@ def _with_fired(policy: Policy, contact: Contact, now: datetime, fired: Iterable
         cause = rule.cause(View(policy, contact, now))
         if cause is None or isinstance(cause, Missing):
             raise SituationFault(("fired", number), f"{name} has no cause here, so it can't have fired")
-        targets = [a.property for a in rule.sets] + [a.template for a in rule.tasks]
-        spent |= {ledger_key(rule.id, cause, target) for target in targets}
+        spent |= {ledger_key(rule.id, cause, target) for target in rule.targets}
     return replace(contact, spent=contact.spent | spent)
 
 

@@ -123,7 +123,7 @@ def adopt(
 def _row(policy: Policy, contact: str, task: Task, ref: str) -> NewWrite:
     """A task found, as a row of the ledger. Its reference does not tell its cause, so it gets one of its own."""
     rule, template = next(
-        ((r.id, a.template) for r in policy.rules for a in r.tasks if _begins(a.subject, task.subject)), ("", "")
+        ((r.id, a.template) for r in policy.rules for a in r.tasks if _begins(a.subject.text, task.subject)), ("", "")
     )
     unedited = task.created_at is not None and (task.modified_at or task.created_at) - task.created_at <= UNEDITED
     wrote = {

@@ -60,7 +60,7 @@ def test_the_shipped_rules_have_no_fault_and_only_churn_is_off() -> None:
         ({"then": "[{set: {lead_status: new}, finding: both}]"}, "then.0: an action is exactly one of"),
         (
             {"then": "[{create_task: {template: nowhere, due: {after_cause: 1 day}}}]"},
-            'then.0.create_task.template: "nowhere" is no task template',
+            'then.0.create_task.template: "nowhere" is no template of `templates:`',
         ),
         ({"more": "  outranks: [yours]"}, 'rules.0.outranks.0: "yours" is no rule'),
         ({"more": "  settle: 2 business hours"}, "a quiet time is calendar time"),

@@ -60,6 +60,10 @@ WRONG = {
         "- {name: x, enable: [no_such_rule], expect: []}",
         '4: "no_such_rule" is no rule',
     ),
+    "a file of rules that is none": (
+        "- {name: x, about: [automation], expect: []}",
+        '4: "automation" is no file of rules',
+    ),
     "an act by nobody": (
         "- {name: x, acts: [{at: 2026-03-01T09:00:00Z, set: {lead_status: new}, by: robot}], expect: []}",
         '4: "robot" writes nothing; write person, automation, import, integration, form or a sourceType in capitals',
@@ -96,7 +100,7 @@ WRONG = {
     ),
     "two expectations in one": (
         "- {name: x, expect: [{finding: a, conflict: b}]}",
-        "4: an expectation is exactly one of set, propose, task, withdrawn, finding, backlog, conflict",
+        "4: an expectation is exactly one of set, propose, task, withdrawn, finding, digest, alert, backlog, conflict",
     ),
     "two acts at one moment of one entry": (
         "- {name: x, acts: [{at: 2026-03-01T09:00:00Z, rep_email: {}, rep_call: {}}], expect: []}",

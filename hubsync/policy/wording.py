@@ -1,0 +1,103 @@
+"""Texts with facts in them, as tasks, digests, alerts and findings carry: `{days}` and `{attempts}` are filled in.
+
+A placeholder is a fact's name, or one of `WORDS`, which speak of the rule's cause. Days are written as the text's
+language writes them. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from hubsync.policy.changes import Cause
+from hubsync.policy.facts import FACTS, MOMENT, STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.spec import Language
+from hubsync.policy.view import Missing, View
+
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+NOTHING = "–"
+"""What stands for a fact that is empty."""
+
+_MONTHS: dict[Language, str] = {
+    "en": "January February March April May June July August September October November December",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
+}
+
+
+def day_of(at: datetime, zone: tzinfo, language: Language) -> str:
+    """The day of a moment in a zone: "3 March", "3 mars", "3. März", "3 Maret"."""
+    local: date = at.astimezone(zone).date()
+    end = {"de": ".", "fr": "er" if local.day == 1 else ""}.get(language, "")
+    return f"{local.day}{end} {_MONTHS[language].split()[local.month - 1]}"
+
+
+Word = Callable[[View, Cause, Language], str]
+
+WORDS: dict[str, tuple[Word, str]] = {
+    "status": (lambda v, _c, _l: v.policy.statuses.label(v.policy.statuses.key(v.status)), "the Lead status's label"),
+    "stage": (lambda v, _c, _l: v.policy.stages.label(v.policy.stages.key(v.stage)), "the Lifecycle stage's label"),
+    "day": (lambda v, c, language: day_of(c.happened, v.policy.zone, language), "the day of the cause"),
+    "days": (lambda v, c, _l: str(_days(v, c)), "calendar days since the cause"),
+    "business_days": (
+        lambda v, c, _l: str(v.calendar.days_elapsed(c.happened, v.now)),
+        "business days since the cause",
+    ),
+}
+"""What a placeholder may name besides facts, with its meaning. A cause is counted from when it happened (`after`)."""
+
+
+def _days(view: View, cause: Cause) -> int:
+    zone = view.policy.zone
+    return (view.now.astimezone(zone).date() - cause.happened.astimezone(zone).date()).days
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A text in one language, with placeholders in braces."""
+
+    text: str
+    language: Language = "en"
+
+    def fill(self, view: View, cause: Cause) -> str | Missing:
+        """The text with its placeholders filled, or what must be read for that."""
+        missing = 0
+        filled: dict[str, str] = {}
+        for name in placeholders(self.text):
+            if name in WORDS:
+                filled[name] = WORDS[name][0](view, cause, self.language)
+                continue
+            value = FACTS[name].get(view)
+            if isinstance(value, Missing):
+                missing |= value.mask
+            else:
+                filled[name] = self._shown(name, value, view)
+        if missing:
+            return Missing(missing)
+        return _PLACEHOLDER.sub(lambda match: filled[match[1]], self.text)
+
+    def _shown(self, name: str, value: Any, view: View) -> str:
+        if value is None or value == "":
+            return NOTHING
+        kind, policy = FACTS[name].kind, view.policy
+        if kind in {STATUS_KEYS, STAGE_KEYS}:
+            return (policy.statuses if kind == STATUS_KEYS else policy.stages).label(value)
+        if kind == MOMENT:
+            return day_of(value, policy.zone, self.language)
+        if isinstance(value, float):
+            return f"{value:g}"
+        return str(value)
+
+
+def placeholders(text: str) -> Iterator[str]:
+    """The names in braces."""
+    return (match[1] for match in _PLACEHOLDER.finditer(text))
+
+
+def unknown(text: str) -> list[str]:
+    """Placeholders that nothing fills."""
+    return [name for name in placeholders(text) if name not in WORDS and name not in FACTS]
