@@ -20,6 +20,7 @@ from hubsync.policy.changes import Decision, OpenTask
 from hubsync.policy.compile import compile_policy
 from hubsync.policy.contact import Contact, Deal, Engagement, OurWrite, StageVisit
 from hubsync.policy.decide import decide
+from hubsync.policy.levels import with_rules
 from hubsync.policy.policy import Horizon, Policy, Schema
 from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.spec import MatrixSpec, RulesSpec
@@ -63,14 +64,20 @@ def policy() -> Policy:
 
 
 def policy_with(
-    rules: str = "", *, instead: bool = False, schema: Schema | None = None, matrix: str = "", **portal: Any
+    rules: str = "",
+    *,
+    instead: bool = False,
+    schema: Schema | None = None,
+    matrix: str = "",
+    levels: str = "",
+    **portal: Any,
 ) -> Policy:
-    """A policy with rules (YAML, a list) added to the shipped ones or, `instead`, in their place.
+    """A policy with rules and service levels (YAML, lists) added to the shipped ones or, `instead`, in their place.
 
     `portal` replaces sections of portal.yaml, `matrix` all of matrix.yaml. Raises AssertionError with the faults.
     """
     faults: list[str] = []
-    found = compile_text(rules, faults, instead=instead, schema=schema, matrix=matrix, **portal)
+    found = compile_text(rules, faults, instead=instead, schema=schema, matrix=matrix, levels=levels, **portal)
     assert faults == []
     return found
 
@@ -82,11 +89,13 @@ def compile_text(
     instead: bool = False,
     schema: Schema | None = None,
     matrix: str = "",
+    levels: str = "",
     **portal: Any,
 ) -> Policy:
     """As `policy_with`, with the faults put into a list, as "path: message"."""
     files = shipped().files
-    added = {"added.yaml": RulesSpec.model_validate({"rules": _text(rules) or []})}
+    written = {"rules": _text(rules) or [], "service_levels": _text(levels) or []}
+    added = {"added.yaml": with_rules(RulesSpec.model_validate(written))[0]}
     changed = {**files.portal.model_dump(exclude_unset=True, by_alias=True), **portal}
     whole = replace(
         files,

@@ -15,7 +15,7 @@ from hubsync.policy.causes import CAUSES
 from hubsync.policy.conditions import ALL_OPERATORS
 from hubsync.policy.facts import documented
 from hubsync.policy.portal_spec import PortalSpec
-from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, RuleSpec, TextsSpec
+from hubsync.policy.spec import ActionSpec, CellSpec, MatrixSpec, RuleSpec, ServiceLevelSpec, TextsSpec
 from hubsync.rulefiles.case_spec import ACTS, EXPECTATIONS, CaseSpec, StepSpec
 from hubsync.rulefiles.cases import load_cases, run_case
 from hubsync.rulefiles.lines import Document, compose
@@ -68,6 +68,7 @@ FIRST_COLUMN = {
     "in another language": list(TextsSpec.model_fields),
     "act": list(ACTS),
     "expectation": list(EXPECTATIONS),
+    "in a service level": list(ServiceLevelSpec.model_fields),
     "step": list(StepSpec.model_fields),
 }
 
@@ -136,6 +137,14 @@ def test_an_example_of_texts_is_what_hubsync_then_writes(tmp_path: Path, documen
         assert [action.message.text for action in rule.findings] == [said["finding"]]
 
 
+@pytest.mark.parametrize(("document", "text"), examples_of("service_levels"))
+def test_an_example_of_service_levels_loads_and_compiles(tmp_path: Path, document: Document, text: str) -> None:
+    policy = load_rules(rules_with(tmp_path, without=["service_levels.yaml"], example=text)).compile()
+    levels: Any = document.at(("service_levels",))
+    assert [level.id for level in policy.levels] == [level["id"] for level in levels]
+    assert all(policy.rule(f"{level['id']}_{part}") for level in levels for part in ("warning", "breach"))
+
+
 @pytest.mark.parametrize(("document", "text"), examples_of("matrix"))
 def test_an_example_of_the_matrix_can_stand_for_the_shipped_row(document: Document, text: str) -> None:
     shipped = load_rules(RULES)
@@ -185,7 +194,7 @@ def test_an_example_of_cases_passes(tmp_path: Path, document: Document, text: st
 
 
 def test_every_example_is_of_a_kind_that_is_tried() -> None:
-    kinds = ("rules", "texts", "matrix", "cases", "statuses", "foreign")
+    kinds = ("rules", "texts", "service_levels", "matrix", "cases", "statuses", "foreign")
     assert sum(len(examples_of(kind)) for kind in kinds) == len(EXAMPLES)
 
 

@@ -15,7 +15,7 @@ from hubsync.errors import SettingsError
 from hubsync.policy.why import RuleWhy
 from hubsync.store.values import Write
 from hubsync.sync.authors import rule_named
-from hubsync.sync.explain import Explained, Field, document, done_at, is_elsewhere, readable, seen
+from hubsync.sync.explain import Explained, Field, document, done_at, is_elsewhere, readable, seen, told_of
 from hubsync.sync.explain import explain as explain_contact
 from hubsync.sync.mending import REPAIR
 from hubsync.sync.standing import said
@@ -83,6 +83,9 @@ def _facts(bench: Workbench, told: Explained, named: bool) -> Iterator[tuple[str
         yield "Work cycle since", said(told.cycle_since, portal)
     for name, value in told.facts:
         yield name.replace("_", " ").capitalize(), said(value, portal) if isinstance(value, datetime) else value
+    for clock in told.clocks:
+        if clock.ended is None:
+            yield "Service level", told_of(portal, clock)
     yield from _now(bench, told)
 
 

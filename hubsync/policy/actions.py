@@ -11,7 +11,8 @@ from hubsync.policy import facts
 from hubsync.policy.changes import Cause
 from hubsync.policy.instants import day_in, milliseconds
 from hubsync.policy.rules import Action, FindingAction, NoticeAction, Resolve, SetAction, TaskAction
-from hubsync.policy.spec import ActionSpec, AfterCause, FactValue, RuleSpec, TaskSpec, TemplateSpec
+from hubsync.policy.ruleset import service_levels
+from hubsync.policy.spec import ActionSpec, AfterCause, FactValue, LevelDue, RuleSpec, TaskSpec, TemplateSpec
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS, Terms
 from hubsync.policy.wording import Wording
@@ -180,7 +181,7 @@ class ActionCompiler:
 
     def _task(self, spec: TaskSpec, source: str, path: KeyPath) -> TaskAction | None:
         subject = self._template(spec.template, "subject", source, path)
-        due = self.duration(spec.due.after_cause, source, (*path, "due", "after_cause"))
+        due = self._due(spec.due, source, (*path, "due"))
         if due is None or subject is None:
             return None
         file, template = self.templates[spec.template]
@@ -198,6 +199,16 @@ class ActionCompiler:
             self.owner.report(source, (*path, "template"), f'template "{name}" has no {key}')
             return None
         return self.owner.texts.of_template(name, key, template, file)
+
+    def _due(self, spec: AfterCause | LevelDue, source: str, path: KeyPath) -> Duration | None:
+        if isinstance(spec, AfterCause):
+            return self.duration(spec.after_cause, source, (*path, "after_cause"))
+        known = service_levels(self.owner.files)
+        if spec.service_level not in known:
+            near = did_you_mean(spec.service_level, known)
+            self.owner.report(source, (*path, "service_level"), f'"{spec.service_level}" is no service level{near}')
+            return None
+        return self.duration(known[spec.service_level].within, source, path)
 
     def duration(self, text: str, source: str, path: KeyPath) -> Duration | None:
         """A duration, or None with a fault reported."""

@@ -22,6 +22,7 @@ from hubsync.policy.fingerprints import fingerprints, scope_mark
 from hubsync.policy.foreign import compile_foreign
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group
+from hubsync.policy.levels import compile_levels
 from hubsync.policy.policy import Gap, Policy, Schema
 from hubsync.policy.rollout import ROLLOUT, capped, caps_of, mark_of, names_of
 from hubsync.policy.rules import Rule, all_of, any_of
@@ -159,6 +160,7 @@ class _Compiler:
             digest=self.files.digest + mark_of(self.files.rollout),
             fingerprints=fingerprints(own, specs, self, seen),
             foreign=foreign,
+            levels=compile_levels(self),
         )
         return replace(general, by_team=self._teams(own, general))
 

@@ -15,6 +15,7 @@ from hubsync.policy.contact import Contact
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.fingerprints import Fingerprint
 from hubsync.policy.instants import EPOCH
+from hubsync.policy.levels import ServiceLevel
 from hubsync.policy.rules import Cell, Foreign, Rule
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, Option, Terms
@@ -131,6 +132,8 @@ class Policy:
 
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     """By rule: whether it still means what it meant at the last run (B1)."""
+    levels: tuple[ServiceLevel, ...] = ()
+    """The service levels whose clocks can be told (L1)."""
     up_for_tuning: frozenset[str] = frozenset()
     """Rules that only propose because people changed back too much of what they wrote (A18)."""
     managers: Mapping[str, str] = field(default_factory=dict)

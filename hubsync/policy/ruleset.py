@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from hubsync.policy.policy import PropertyShape, Schema
 from hubsync.policy.portal_spec import PortalSpec
-from hubsync.policy.spec import Language, MatrixSpec, RolloutSpec, RulesSpec, TextsSpec
+from hubsync.policy.spec import Language, MatrixSpec, RolloutSpec, RulesSpec, ServiceLevelSpec, TextsSpec
 from hubsync.policy.vocabulary import Option
 
 
@@ -35,6 +35,11 @@ class RuleSet:
             for name, content in self.rules.items()
         }
         return replace(self, rules=files)
+
+
+def service_levels(files: RuleSet) -> dict[str, ServiceLevelSpec]:
+    """Every service level by its id."""
+    return {level.id: level for content in files.rules.values() for level in content.service_levels}
 
 
 def ideal_schema(portal: PortalSpec, zone: str = "UTC") -> Schema:

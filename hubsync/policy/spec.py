@@ -43,12 +43,18 @@ class AfterCause(Spec):
     after_cause: Text
 
 
+class LevelDue(Spec):
+    """The moment at which a service level that starts with the cause is due."""
+
+    service_level: Text
+
+
 class TaskSpec(Spec):
     """A task to create: its template's name, whose it is, when it is due."""
 
     template: Text
     owner: Literal["contact_owner"] = "contact_owner"
-    due: AfterCause
+    due: AfterCause | LevelDue
 
 
 class FindingSpec(Spec):
@@ -110,6 +116,26 @@ class RuleSpec(Spec):
     was: list[Text] = []
     ask: Text | None = None
     only_for: Text | None = None
+
+
+class ServiceLevelSpec(Spec):
+    """A promise in time (L1): what starts its clock, what meets it, how long it may take, and who is told (L3)."""
+
+    id: Text = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    playbook: Text
+    says: Text
+    starts: dict[Literal["lead_status", "lifecycle_stage"], list[Text]] = Field(min_length=1, max_length=1)
+    since: Text | None = None
+    """A cause that starts the clock again and again; otherwise the entry into the status or stage."""
+    met_by: Text | None = None
+    leaves_to: list[Text] = []
+    """Statuses or stages that meet it when the contact goes there; otherwise any does."""
+    when: Conditions = {}
+    within: Text
+    warn_at: Text = Field(default="80%", pattern=r"^[0-9]{1,2}%$")
+    warning: list[ActionSpec] = []
+    breach: list[ActionSpec]
+    enabled: bool = True
 
 
 class CapsSpec(Spec):
@@ -179,6 +205,7 @@ class RulesSpec(Spec):
     """automations.yaml, tasks.yaml and further files of rules; task templates stand beside their rules."""
 
     rules: list[RuleSpec] = []
+    service_levels: list[ServiceLevelSpec] = []
     templates: dict[Text, TemplateSpec] = {}
     foreign: list[ForeignSpec] = []
 

@@ -257,6 +257,14 @@ def parse_duration(text: str) -> Duration:
     return Duration(amount, cast("Unit", unit), business, share)
 
 
+def hours_and_minutes(length: timedelta) -> str:
+    """A length of time as people read it in any of our languages: "2 h 10 min", "25 min", "27 h"."""
+    hours, minutes = divmod(int(length.total_seconds() // 60), 60)
+    return " ".join(
+        part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes or not hours else "") if part
+    )
+
+
 def _months_on(local: datetime, months: int) -> datetime:
     year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
     if not MINYEAR <= year <= MAXYEAR:

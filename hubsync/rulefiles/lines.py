@@ -8,7 +8,7 @@ events, since composed nodes no longer tell an anchor from none. It must not kno
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,9 +34,16 @@ class Document:
     data: Data
     _values: Mapping[KeyPath, Position] = field(repr=False)
     _keys: Mapping[KeyPath, Position] = field(repr=False)
+    _origins: Mapping[KeyPath, KeyPath] = field(default_factory=dict, repr=False)
+
+    def standing_for(self, origins: Mapping[KeyPath, KeyPath]) -> Document:
+        """The same document where paths that begin with one of these stand at others, which they were made from."""
+        return replace(self, _origins=origins)
 
     def where(self, path: KeyPath, key: bool = False) -> Position:
         """Line and column, from 1, of the value at a path or of its key; of the nearest parent where there is none."""
+        begin = next((n for n in range(len(path), 0, -1) if path[:n] in self._origins), 0)
+        path = (*self._origins.get(path[:begin], path[:begin]), *path[begin:])
         if key and path in self._keys:
             return self._keys[path]
         while path and path not in self._values:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from hubsync.errors import Problem, RuleFileError
 from hubsync.policy.compile import MATRIX, PORTAL, KeyPath, compile_policy
+from hubsync.policy.levels import with_rules
 from hubsync.policy.pacing import Freeze, Pace, moment_of
 from hubsync.policy.policy import Policy, Schema
 from hubsync.policy.portal_spec import PortalSpec
@@ -142,6 +143,10 @@ def load_rules(folder: Path) -> LoadedRules:
             known = ", ".join(LANGUAGES)
             problems.append(documents[name].problem((), f"this is no language of hubsync's: {known}"))
     rules = {n: parsed(RulesSpec, n) for n in documents if n not in others and not n.startswith(f"{TEXTS}/")}
+    for name, content in rules.items():
+        if content is not None:
+            rules[name], origins = with_rules(content)
+            documents[name] = documents[name].standing_for(origins)
     if problems or portal is None or matrix is None:
         raise RuleFileError(_sorted(problems))
     files = RuleSet(

@@ -10,8 +10,10 @@ from typing import Any
 
 from hubsync.policy.causes import CAUSES
 from hubsync.policy.changes import SetProperty
+from hubsync.policy.levels import Clock
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.why import RuleWhy
+from hubsync.policy.worktime import hours_and_minutes
 from hubsync.store.values import Write
 from hubsync.sync.authors import BACKLOG, asked_by, writer_of
 from hubsync.sync.binding import BoundPortal
@@ -21,7 +23,18 @@ from hubsync.sync.plan import Row, cause_row, change_row, instant, task_row
 from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import said, standing
 
-__all__ = ["Explained", "Field", "document", "done_at", "explain", "is_elsewhere", "readable", "seen", "story"]
+__all__ = [
+    "Explained",
+    "Field",
+    "document",
+    "done_at",
+    "explain",
+    "is_elsewhere",
+    "readable",
+    "seen",
+    "story",
+    "told_of",
+]
 
 
 def document(portal: BoundPortal, told: Explained) -> Row:
@@ -38,6 +51,7 @@ def document(portal: BoundPortal, told: Explained) -> Row:
         "managed": told.managed,
         "cycle_since": instant(told.cycle_since) if told.cycle_since else None,
         "facts": {name: instant(v) if isinstance(v, datetime) else v for name, v in told.facts},
+        "clocks": [_clock(c) for c in told.clocks],
         "rules": [_rule(r) for r in told.rules],
         "done": [_done(w) for w in told.done],
         "now": {
@@ -69,6 +83,28 @@ def _rule(one: RuleWhy) -> Row:
         "cause": cause_row(one.cause),
         "conditions": [[{"text": c.text, "value": c.value, "holds": c.holds} for c in group] for group in one.groups],
     }
+
+
+def _clock(clock: Clock) -> Row:
+    return {
+        "level": clock.level.id,
+        "playbook": clock.level.playbook,
+        "state": clock.state,
+        "started": instant(clock.started),
+        "warns": instant(clock.warns),
+        "due": instant(clock.due),
+        "ended": instant(clock.ended) if clock.ended else None,
+        "breached": instant(clock.breached) if clock.breached else None,
+        "seconds": clock.raw.total_seconds(),
+        "business_seconds": clock.business.total_seconds(),
+    }
+
+
+def told_of(portal: BoundPortal, clock: Clock) -> str:
+    """A clock that runs, in a line."""
+    late = clock.breached is not None
+    rest = f"{hours_and_minutes(clock.business_over)} over in business time" if late else clock.state
+    return f"due {said(clock.due, portal)}, {rest} ({clock.level.playbook}: {clock.level.says})"
 
 
 def _done(row: Write) -> Row:

@@ -16,6 +16,7 @@ from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.policy.facts import FACTS
 from hubsync.policy.gates import overruled
+from hubsync.policy.levels import Clock, clocks
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Rule
 from hubsync.policy.view import HISTORY, Missing, View
@@ -63,6 +64,8 @@ class Explained:
     rules: tuple[RuleWhy, ...]
     done: tuple[Write, ...]
     decision: Decision
+    clocks: tuple[Clock, ...] = ()
+    """Every clock of a service level that ran or runs on the contact."""
 
     @property
     def held(self) -> list[RuleWhy]:
@@ -106,6 +109,7 @@ def explain(session: Session, contact: str) -> Explained:
         rules=rules_of(portal, read, now, horizon, decision),
         done=tuple(ledger),
         decision=decision,
+        clocks=() if isinstance(timed := clocks(portal.policy, read, now), Missing) else timed,
     )
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hubsync.policy.worktime import Calendar, Duration, parse_duration
+from hubsync.policy.worktime import Calendar, Duration, hours_and_minutes, parse_duration
 
 PARIS = Calendar("Europe/Paris", dict.fromkeys(range(5), ((time(9), time(12)), (time(13), time(17, 30)))))
 MINUTE = timedelta(minutes=1)
@@ -113,3 +113,10 @@ def test_mistyped_years_get_an_answer(unit: str) -> None:
 def test_naive_moments_are_refused(text: str) -> None:
     with pytest.raises(TypeError):
         parse_duration(text).after(datetime(2026, 11, 20, 10), PARIS, UTC)  # noqa: DTZ001 - that is the point
+
+
+@pytest.mark.parametrize(
+    ("length", "text"), [(0, "0 min"), (25.9, "25 min"), (60, "1 h"), (130, "2 h 10 min"), (1650, "27 h 30 min")]
+)
+def test_a_length_is_told_in_hours_and_minutes(length: float, text: str) -> None:
+    assert hours_and_minutes(length * MINUTE) == text
