@@ -91,3 +91,37 @@ def test_fewer_touched_than_asked_for_ends_with_1(broken: Path, capsys: pytest.C
     out, err = capsys.readouterr()
     assert "cell none × none: no case that gets there" in out
     assert err.rstrip().endswith("of 100 are touched, fewer than the 100 asked for.")
+
+
+def test_mutants_that_no_case_notices_are_listed_with_their_line(
+    isolated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = isolated / "rules"
+    shutil.copytree(default_rules(), folder)
+    cases = folder / "tasks_test.yaml"
+    due = "due: 2026-03-03T11:30:00Z"
+    friday = "due: 2026-03-02T10:30:00Z"
+    cases.write_text(cases.read_text().replace(f", {due}", "").replace(f", {friday}", ""))
+    stories = folder / "automations_test.yaml"
+    stories.write_text(stories.read_text().replace(f", {due}", ""))
+    assert run(["rules", "test", str(folder), "--mutants", "-k", "first_contact_task", "--jobs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    text = (folder / "tasks.yaml").read_text().splitlines()
+    number = 1 + next(n for n, line in enumerate(text) if "template: first_contact, owner" in line)
+    place = f"rules/tasks.yaml:{number}: first_contact_task: due"
+    assert [line for line in lines if line.startswith(place)] == [
+        f"{place} 1 business hour after the cause, not 2 business hours: no case notices",
+        f"{place} 3 business hours after the cause, not 2 business hours: no case notices",
+    ]
+    assert lines[-2].endswith("of 100 caught")
+
+
+def test_too_few_mutants_caught_end_with_1_and_failing_cases_leave_them_out(
+    broken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["rules", "test", "--mutants", "-k", "first_contact_task", "--jobs", "1"]
+    assert run([*line, "--fail-under", "100", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["mutants"]
+    assert (found["share"], {m["verdict"] for m in found["mutants"]}) == (100, {"caught"})
+    assert run(["rules", "test", str(broken), "--mutants"]) == 1
+    assert "No mutants: they are told from the rules by cases that pass." in capsys.readouterr().err
