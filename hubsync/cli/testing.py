@@ -25,37 +25,41 @@ if TYPE_CHECKING:
     from hubsync.rulefiles.touched import Item
 
 
+Select = Annotated[
+    str | None,
+    typer.Option("-k", metavar="TEXT", help="Only cases with this text in their name, file or expected rules."),
+]
+Coverage = Annotated[
+    bool,
+    typer.Option("--coverage", help="List what no case touches: rules, conditions, actions, operators, cells."),
+]
+FailUnder = Annotated[
+    float | None,
+    typer.Option(
+        "--fail-under",
+        metavar="N",
+        min=0,
+        max=100,
+        help="End with 1 if fewer than N of 100 are touched or caught.",
+    ),
+]
+Mutants = Annotated[
+    bool,
+    typer.Option("--mutants", help="Make mistakes in the rules, one by one; list what no case notices."),
+]
+Jobs = Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="Processes for --mutants; one a core.")]
+JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML too.")]
+
+
 def test(
     context: typer.Context,
     folder: Folder = None,
-    select: Annotated[
-        str | None,
-        typer.Option("-k", metavar="TEXT", help="Only cases with this text in their name, file or expected rules."),
-    ] = None,
-    coverage: Annotated[
-        bool,
-        typer.Option("--coverage", help="List what no case touches: rules, conditions, actions, operators, cells."),
-    ] = False,
-    fail_under: Annotated[
-        float | None,
-        typer.Option(
-            "--fail-under",
-            metavar="N",
-            min=0,
-            max=100,
-            help="End with 1 if fewer than N of 100 are touched or caught.",
-        ),
-    ] = None,
-    mutants: Annotated[
-        bool,
-        typer.Option("--mutants", help="Make mistakes in the rules, one by one; list what no case notices."),
-    ] = False,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", metavar="N", min=1, help="Processes for --mutants; one a core.")
-    ] = None,
-    junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML too.")
-    ] = None,
+    select: Select = None,
+    coverage: Coverage = False,
+    fail_under: FailUnder = None,
+    mutants: Mutants = False,
+    jobs: Jobs = None,
+    junit: JUnit = None,
     form: FormatOption = None,
     out: OutOption = None,
 ) -> int:

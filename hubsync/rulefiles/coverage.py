@@ -65,7 +65,7 @@ def tried(looks: Sequence[Look]) -> tuple[set[str], set[str], set[Cell]]:
     for look in looks:
         policy = look.situation.policy
         view = View(policy, look.situation.contact, look.situation.now)
-        acted = {o.rule for o in done(look.decision, policy) if o.rule is not None}
+        acted = {o.rule for o in done(look.decision, policy) if o.rule is not None and o.kind != "withdrawn"}
         fired |= acted
         nearly |= {r.id for r in policy.rules if r.id not in acted and not r.matrix and len(failing(r, view)) <= 1}
         deals = view.deals()

@@ -289,5 +289,5 @@ def _acted(played: Played) -> frozenset[str]:
         outcome.rule
         for look in played.looks
         for outcome in done(look.decision, look.situation.policy)
-        if outcome.rule is not None
+        if outcome.rule is not None and outcome.kind != "withdrawn"
     )

@@ -14,7 +14,7 @@ from typing import Any
 from hubsync.policy.facts import FACTS, NUMBER, STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.instants import parse_instant
 from hubsync.policy.portal_spec import PortalSpec
-from hubsync.policy.spec import ActionSpec, AfterCause, CellSpec, Conditions, MatrixRowSpec, RuleSpec
+from hubsync.policy.spec import ActionSpec, AfterCause, CellSpec, Conditions, DigestSpec, MatrixRowSpec, RuleSpec
 from hubsync.policy.worktime import parse_duration
 from hubsync.rulefiles.lines import KeyPath
 
@@ -198,6 +198,11 @@ def of_action(action: ActionSpec, words: Words) -> Iterator[tuple[KeyPath, str, 
         values: Mapping[str, Any] | None = getattr(action, key)
         for path, says, other in of_values(values or {}, words):
             yield (key, *path), says, action.model_copy(update={key: other})
+    for key, tos in (("digest", ("owner", "manager", "ops")), ("alert", ("manager", "ops"))):
+        notice: DigestSpec | None = getattr(action, key)
+        for to in [t for t in tos if notice is not None and t != notice.to][:1]:
+            changed = notice.model_copy(update={"to": to}) if notice is not None else None
+            yield (key, "to"), f"{key} to {to}", action.model_copy(update={key: changed})
     task = action.create_task
     if task is not None and isinstance(task.due, AfterCause):
         for duration in _durations(task.due.after_cause):

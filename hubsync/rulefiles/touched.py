@@ -104,7 +104,7 @@ def _note(look: Look, seen: _Seen) -> None:
     for outcome in done(look.decision, policy):
         kind = "set" if outcome.kind in {"propose", "backlog"} else outcome.kind
         rule = policy.rule(outcome.rule) if outcome.rule is not None else None
-        if rule is None:
+        if rule is None or kind == "withdrawn":
             continue
         seen.acted.add((rule.id, kind, "" if kind == "finding" else outcome.about))
         if rule.mode == REPORT and kind == "finding":
@@ -150,6 +150,9 @@ def _deeds(action: ActionSpec) -> Iterator[tuple[str, str]]:
         yield "task", action.create_task.template
     if action.finding is not None:
         yield "finding", ""
+    for kind, notice in (("digest", action.digest), ("alert", action.alert)):
+        if notice is not None:
+            yield kind, notice.to
 
 
 def _cells(rules: LoadedRules, visited: set[tuple[str, str, bool]], fired: set[str]) -> Iterator[Item]:
