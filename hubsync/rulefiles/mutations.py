@@ -200,9 +200,10 @@ def of_action(action: ActionSpec, words: Words) -> Iterator[tuple[KeyPath, str, 
             yield (key, *path), says, action.model_copy(update={key: other})
     for key, tos in (("digest", ("owner", "manager", "ops")), ("alert", ("manager", "ops"))):
         notice: DigestSpec | None = getattr(action, key)
-        for to in [t for t in tos if notice is not None and t != notice.to][:1]:
-            changed = notice.model_copy(update={"to": to}) if notice is not None else None
-            yield (key, "to"), f"{key} to {to}", action.model_copy(update={key: changed})
+        if notice is not None:
+            to = next(t for t in tos if t != notice.to)
+            elsewhere = action.model_copy(update={key: notice.model_copy(update={"to": to})})
+            yield (key, "to"), f"{key} to {to}, not to {notice.to}", elsewhere
     task = action.create_task
     if task is not None and isinstance(task.due, AfterCause):
         for duration in _durations(task.due.after_cause):
