@@ -51,10 +51,16 @@ def ago(days: float = 0, **units: float) -> datetime:
     return NOW - timedelta(days=days, **units)
 
 
+ASIDE = frozenset({"data.yaml"})
+"""Files whose rules answer to nearly every lead; they have tests of their own."""
+
+
 @cache
 def shipped() -> LoadedRules:
-    """The rule files of the repository."""
-    return load_rules(RULES)
+    """The rule files of the repository, without those that stand aside."""
+    loaded = load_rules(RULES)
+    rules = {name: content for name, content in loaded.files.rules.items() if name not in ASIDE}
+    return LoadedRules(loaded.folder, replace(loaded.files, rules=rules), loaded.documents)
 
 
 @cache

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,11 @@ rules:
 
 @pytest.mark.parametrize(("document", "text"), examples_of("rules"))
 def test_an_example_of_rules_loads_and_compiles(tmp_path: Path, document: Document, text: str) -> None:
-    shipped = ("automations.yaml", "tasks.yaml")
+    shipped = [path.name for path in RULES.glob("*.yaml") if path.name not in {"portal.yaml", "matrix.yaml"}]
     policy = load_rules(rules_with(tmp_path, without=shipped, example=text)).compile()
     rules: Any = document.at(("rules",))
     assert {rule["id"] for rule in rules} <= {rule.id for rule in policy.rules}
-    assert policy.gaps == ()
+    assert [gap for gap in policy.gaps if not gap.opt_in] == []
 
 
 @pytest.mark.parametrize(("document", "text"), examples_of("texts"))
@@ -176,7 +177,7 @@ def test_an_example_of_the_portal_can_be_laid_over_the_shipped_one(
     assert policy.statuses.like("demo_scheduled") == "connected"
     assert policy.churn == ("account_state", frozenset({"cancelled"}))
     assert policy.calendar.zone.key == "Europe/Paris"
-    assert policy.gaps == ()
+    assert [gap for gap in policy.gaps if not gap.opt_in] == []
 
 
 @pytest.mark.parametrize(("document", "text"), examples_of("foreign"))
@@ -193,8 +194,21 @@ def test_an_example_of_cases_passes(tmp_path: Path, document: Document, text: st
     assert len(results) >= len(document.at(("cases",)))
 
 
+@pytest.mark.parametrize(("document", "text"), examples_of("scoring"))
+def test_an_example_of_scoring_counts_its_points(tmp_path: Path, document: Document, text: str) -> None:
+    policy = load_rules(rules_with(tmp_path, without=["scoring.yaml"], example=text)).compile()
+    scoring = policy.data.scoring
+    assert scoring is not None
+    assert [(one.id, one.points) for one in scoring.points] == [
+        ("pricing_page", 15),
+        ("meeting_booked", 20),
+        ("subscribed", 5),
+    ]
+    assert scoring.half_life == timedelta(days=10)
+
+
 def test_every_example_is_of_a_kind_that_is_tried() -> None:
-    kinds = ("rules", "texts", "service_levels", "matrix", "cases", "statuses", "foreign")
+    kinds = ("rules", "texts", "service_levels", "matrix", "cases", "statuses", "foreign", "scoring")
     assert sum(len(examples_of(kind)) for kind in kinds) == len(EXAMPLES)
 
 

@@ -186,7 +186,7 @@ class ActionCompiler:
             return None
         file, template = self.templates[spec.template]
         body = self.owner.texts.of_template(spec.template, "body", template, file)
-        return TaskAction(spec.template, subject, body, template.priority, due)
+        return TaskAction(spec.template, subject, body, template.priority, due, spec.owner)
 
     def _template(self, name: str, key: str, source: str, path: KeyPath) -> Wording | None:
         """A template's text, which must be there; faults are reported where it is used."""

@@ -13,6 +13,7 @@ from hubsync.policy import causes
 from hubsync.policy.actions import ActionCompiler, lacks_a_key, said_by_its_name
 from hubsync.policy.causes import Source
 from hubsync.policy.conditions import Condition, for_team
+from hubsync.policy.data_terms import unset
 from hubsync.policy.groups import impossible
 from hubsync.policy.policy import Gap
 from hubsync.policy.rules import PROPOSE, Rule, SetAction
@@ -81,8 +82,8 @@ class _Automations:
             cause = waited(cause, wait)
         if not spec.then:
             owner.report(source, (*path, "then"), "a rule needs at least one action")
-        if spec.cause == "churn" and owner.files.portal.churn is None:
-            needs = "churn: in portal.yaml (which property marks a lost customer)"
+        needs = self._unset(spec.cause, groups)
+        if needs is not None:
             owner.gaps.append(Gap(spec.id, spec.playbook, needs, off=True, opt_in=True))
             return None
         compiled, lacking, proposes = self.actions.compile(spec, source, path)
@@ -115,6 +116,14 @@ class _Automations:
             says_cause=causes.CAUSES[spec.cause][1],
             ask=owner.texts.said(spec.id, "ask", spec.ask or ""),
         )
+
+    def _unset(self, cause: str, groups: list[list[Condition]]) -> str | None:
+        """The section of the rule files without which the rule can't tell anything, None where all is said."""
+        if cause == "churn" and self.owner.files.portal.churn is None:
+            return "churn: in portal.yaml (which property marks a lost customer)"
+        missing = unset(self.owner)
+        named = [cause, *(c.fact.name for group in groups for c in group)]
+        return next((missing[name] for name in named if name in missing), None)
 
     def _cause(self, spec: RuleSpec, source: str, path: KeyPath) -> Source | None:
         """What makes the rule fire, remembered as often as `once_per` says; None with a fault reported."""

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from hubsync.policy.changes import Cause
 from hubsync.policy.pingpong import ping_pong
 from hubsync.policy.rules import Rule
-from hubsync.policy.view import View
+from hubsync.policy.timeline import HUBSYNC
+from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 
 ONCE_IN = timedelta(days=7)
@@ -37,7 +38,7 @@ def braked(view: View, rule: Rule, name: str, cause: Cause) -> Braked | None:
     """
     if not view.policy.brakes:
         return None
-    lately = written_lately(view, rule, cause)
+    lately = None if _keeps_up(view, name) else written_lately(view, rule, cause)
     found = at_odds(view, name)
     if lately is None:
         return found
@@ -60,6 +61,17 @@ def written_lately(view: View, rule: Rule, cause: Cause) -> datetime | None:
         if o.rule == rule.id and not o.restores and o.property in targets and o.effective_at != cause.at
     )
     return max((at for at in written if view.now - at < ONCE_IN), default=None)
+
+
+def _keeps_up(view: View, name: str) -> bool:
+    """Whether the property, none of the two main ones, holds what hubsync wrote: then there is nobody to fight with.
+
+    A score follows what happens, as often as it happens (P1).
+    """
+    if name in NAMES:
+        return False
+    line = view.line(name)
+    return not isinstance(line, Missing) and bool(line) and line[-1].by == HUBSYNC
 
 
 def at_odds(view: View, name: str) -> Braked | None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
+from hubsync.policy import scoring
 from hubsync.policy.changes import Cause
 from hubsync.policy.deals import DealSummary, Milestone
 from hubsync.policy.facts import completed_task, outreaches
 from hubsync.policy.instants import milliseconds
+from hubsync.policy.requirements import qualification_completed
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 
@@ -66,6 +69,12 @@ def _task_completed(view: View) -> Cause | Missing | None:
     return Cause("task_completed", done.at, f"task_completed:{done.write_id}", str(done.write_id))
 
 
+def _qualification_completed(view: View) -> Cause | Missing | None:
+    at = qualification_completed(view)
+    kind = "qualification_completed"
+    return Cause(kind, at, f"{kind}:{milliseconds(at)}") if isinstance(at, datetime) else at
+
+
 _status_entered = _entered(STATUS, "lead_status_entered")
 _stage_entered = _entered(STAGE, "lifecycle_stage_entered")
 _deal_opened = _deal("deal_opened", lambda d: d.opened)
@@ -81,6 +90,9 @@ CAUSES: dict[str, tuple[Source, str]] = {
     "deal_step_entered": (_deal("deal_step_entered", lambda d: d.step), "an open deal entered its present step"),
     "task_completed": (_task_completed, "a person completed a hubsync task, and the Lead status has stood since"),
     "churn": (_churn, "the portal marked the customer as lost"),
+    "score_reached": (scoring.reached, "the score reached the threshold"),
+    "score_changed": (scoring.score_changed, "the score changed, by an event or as points ran out"),
+    "qualification_completed": (_qualification_completed, "the last entry of `qualification:` became known"),
 }
 """Every cause a rule may name, with its meaning."""
 

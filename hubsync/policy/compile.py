@@ -16,6 +16,8 @@ from hubsync.policy import cells, matrix
 from hubsync.policy.ages import parse_ages
 from hubsync.policy.automations import compile_automations
 from hubsync.policy.conditions import Condition, Test
+from hubsync.policy.data import DataTerms
+from hubsync.policy.data_terms import compile_data
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.fingerprints import fingerprints, scope_mark
@@ -48,6 +50,7 @@ ALWAYS_READ = (
     "num_contacted_notes",
     "hs_first_outreach_date",
     "notes_last_contacted",
+    "notes_next_activity_date",
     "hs_sales_email_last_replied",
     "hs_latest_meeting_activity",
     "engagements_last_meeting_booked",
@@ -82,6 +85,7 @@ class _Compiler:
     texts: Texts = field(init=False)
     asked: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
+    data: DataTerms = field(default_factory=DataTerms)
 
     def __post_init__(self) -> None:
         portal = self.files.portal
@@ -119,6 +123,7 @@ class _Compiler:
         quiet = self.quiet(portal.settling.status, PORTAL, ("settling", "status"))
         combination = self.quiet(portal.settling.combination, PORTAL, ("settling", "combination"))
         managed = self._managed()
+        self.data = compile_data(self)
         automations = compile_automations(self, quiet)
         foreign = compile_foreign(self)
         table = matrix.compile_matrix(self, self.files.matrix, combination)
@@ -136,6 +141,7 @@ class _Compiler:
             writers=dict(portal.writers),
             quiet_status=quiet,
             deals=self._deal_terms(),
+            data=self.data,
             churn=(portal.churn.property, frozenset(portal.churn.values)) if portal.churn else None,
             cycle_statuses=frozenset(t.value for t in self.statuses.terms if t.like in {"new", "recycled"}),
             cycle_stages=frozenset(t.value for t in self.stages.terms if t.like == "mql"),
@@ -153,7 +159,7 @@ class _Compiler:
             dates_stages=self.schema.has("hs_v2_date_entered_salesqualifiedlead"),
             backlog_tests=self._backlog(),
             gaps=tuple(self.gaps),
-            mirrored=frozenset(self._properties()) - PERSONAL,
+            mirrored=frozenset(self._properties()) - PERSONAL - self.data.free_text,
             renamed={id_: tuple(spec.was) for id_, spec in specs.items() if spec.was},
             managed_stages=self._managed_stages(),
             managers=dict(portal.managers),
@@ -274,7 +280,7 @@ class _Compiler:
         return tuple(sorted(n for n in names | self._asking() if self.schema.has(n)))
 
     def _history(self) -> tuple[str, ...]:
-        names = {STATUS, STAGE, *self.written}
+        names = {STATUS, STAGE, *self.written, *self.data.history}
         if self.files.portal.churn:
             names.add(self.files.portal.churn.property)
         return tuple(sorted(n for n in names | self._asking() if self.schema.has(n)))

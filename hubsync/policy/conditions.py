@@ -231,7 +231,7 @@ def compile_condition(name: str, operator: str, operand: Any, words: Words) -> C
     test = _test(fact, build(fact, operand, words))
     if fact.name == "lifecycle_stage_before" and operator in {"is_above", "is_at_least"}:
         test = _only_if_ever_in(test, operator, operand, words)
-    return Condition(fact, operator, operand, test)
+    return Condition(fact, operator, operand, test, fact.changes)
 
 
 def for_team(team: str) -> Condition:

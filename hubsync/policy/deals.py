@@ -55,6 +55,10 @@ class DealSummary:
     """The open deal whose close date comes first, and that date; it says what is expected, not what happened."""
     step: Milestone | None = None
     """The open deal that stands longest in one step, and since when."""
+    loss_reason: str | None = None
+    """The free text beside it (`closed_lost_reason`)."""
+    amount: str | None = None
+    """How much the newest open deal is worth."""
     covered: bool = False
     """Whether A7's setting `contacts` lets the open deals speak for this contact."""
 
@@ -122,6 +126,7 @@ def summarise(deals: Iterable[Deal], terms: DealTerms) -> DealSummary:
         if kind not in latest or (mark.at, mark.deal) > (latest[kind][0].at, latest[kind][0].deal):
             latest[kind] = (mark, deal)
     lost = latest.get(LOST)
+    newest = latest[OPEN][1].properties if OPEN in latest else {}
     return DealSummary(
         open=counts[OPEN],
         won=counts[WON],
@@ -132,6 +137,8 @@ def summarise(deals: Iterable[Deal], terms: DealTerms) -> DealSummary:
         loss_category=category(lost[1].properties.get("closed_lost_reason"), terms.categories) if lost else None,
         closes=_earliest(closes),
         step=_earliest(steps),
+        loss_reason=(lost[1].properties.get("closed_lost_reason") or None) if lost else None,
+        amount=newest.get("amount") or None,
         covered=covered,
     )
 

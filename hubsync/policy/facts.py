@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from hubsync.policy.approval import approved_by_listed_approver, high_value
 from hubsync.policy.changes import CompletedTask
 from hubsync.policy.contact import Engagement
 from hubsync.policy.deals import DealSummary, Milestone
 from hubsync.policy.instants import instant_or_none
+from hubsync.policy.planned import next_action, next_action_ends
+from hubsync.policy.requirements import missing_data, qualification_completed
+from hubsync.policy.scoring import engagement_score, next_change, score, score_differs, score_reached
 from hubsync.policy.timeline import WRITER_KINDS
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -37,6 +42,8 @@ class Fact:
     says: str
     property: str | None = None
     """The property whose quiet time (D7) the fact shares."""
+    changes: Callable[[View], datetime | None] | None = None
+    """When it changes by itself as time passes, of a fact that does."""
 
 
 def is_rep_outreach(mark: Engagement, owner_emails: frozenset[str]) -> bool:
@@ -230,6 +237,8 @@ _FACTS = (
     Fact(
         "loss_category", _deal(lambda d: d.loss_category), TEXT, DEALS, "why the last lost deal was lost (portal.yaml)"
     ),
+    Fact("loss_reason", _deal(lambda d: d.loss_reason), TEXT, DEALS, "the text of why the last lost deal was lost"),
+    Fact("deal_amount", _deal(lambda d: d.amount), NUMBER, DEALS, "the amount of the newest open deal"),
     Fact(
         "deal_covers_contact",
         _covers,
@@ -263,6 +272,41 @@ _FACTS = (
         TEXT,
         0,
         "whether the portal marks the customer as lost (C6)",
+    ),
+    Fact(
+        "missing_data",
+        missing_data,
+        TEXT,
+        HISTORY | ENGAGEMENTS,
+        "what the Lead status requires and the record lacks, in words; empty where nothing is missing (A16)",
+        changes=next_action_ends,
+    ),
+    Fact(
+        "qualification_completed",
+        qualification_completed,
+        MOMENT,
+        HISTORY,
+        "when the last entry of `qualification:` became known (P2)",
+    ),
+    Fact("engagement_score", engagement_score, NUMBER, HISTORY, "hubsync's own score (P1)", changes=next_change),
+    Fact("score", score, NUMBER, HISTORY, "the portal's HubSpot score if it has one, else ours", changes=next_change),
+    Fact("score_reached", score_reached, MOMENT, HISTORY, "since when the score is enough (A15)", changes=next_change),
+    Fact("score_differs", score_differs, TEXT, HISTORY, "whether our score isn't yet written", changes=next_change),
+    Fact("high_value", high_value, TEXT, 0, "whether the lead passes the filter `high_value:` (T8)"),
+    Fact(
+        "approved_by_listed_approver",
+        approved_by_listed_approver,
+        TEXT,
+        HISTORY,
+        "whether a listed approver has agreed in this cycle (T8)",
+    ),
+    Fact(
+        "next_action",
+        next_action,
+        MOMENT,
+        HISTORY | ENGAGEMENTS,
+        "the next task of somebody else's, or meeting, that lies ahead (T10)",
+        changes=next_action_ends,
     ),
 )
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hubsync.policy.conditions import Test
 from hubsync.policy.contact import Contact
+from hubsync.policy.data import DataTerms
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.fingerprints import Fingerprint
 from hubsync.policy.instants import EPOCH
@@ -47,6 +48,10 @@ class Schema:
     complete: bool = True
     owner_teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of each owner's teams by owner id, the main one first."""
+    owner_ids: Mapping[str, str] = field(default_factory=dict)
+    """Owner id by e-mail address in lower case, and by itself."""
+    owner_users: Mapping[str, str] = field(default_factory=dict)
+    """User id, which histories name, by owner id."""
 
     def has(self, name: str) -> bool:
         """Whether contacts have the property."""
@@ -130,6 +135,8 @@ class Policy:
     managed_stages: frozenset[str] = frozenset()
     """HubSpot's values of the stages whose contacts are managed (D5)."""
 
+    data: DataTerms = field(default_factory=DataTerms)
+    """What is required of a lead's data, how engagement is scored, whose approval counts."""
     fingerprints: Mapping[str, Fingerprint] = field(default_factory=dict)
     """By rule: whether it still means what it meant at the last run (B1)."""
     levels: tuple[ServiceLevel, ...] = ()

@@ -180,6 +180,20 @@ class BacklogSpec(Spec):
     """From when a status set by treating counts: as old as its cause, so that nothing starts, or from now."""
 
 
+class RequirementSpec(Spec):
+    """Something to be on record: its name for people, and where it stands: in any of these properties, or as `when`."""
+
+    label: Text
+    any_of: list[Text] = []
+    when: Conditions | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.any_of) == (self.when is not None):
+            raise ValueError("a requirement names either any_of (properties or facts) or when (conditions)")
+        return self
+
+
 class PortalSpec(Spec):
     """portal.yaml: the portal's words, who is managed, who writes, who leads whom."""
 
@@ -194,6 +208,11 @@ class PortalSpec(Spec):
     deals: DealsSpec
     churn: ChurnSpec | None = None
     properties: dict[Text, PropertySpec] = {}
+    requirements: dict[Text, RequirementSpec] = {}
+    required_data: dict[Text, list[Text]] = {}
+    qualification: list[Text] = []
+    high_value: list[Conditions] = []
+    approvers: list[Text] = []
     managers: dict[Text, Text] = {}
     guard: GuardSpec = GuardSpec()
     alerts: AlertsSpec = AlertsSpec()

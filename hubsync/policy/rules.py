@@ -38,6 +38,8 @@ class TaskAction:
     body: Wording
     priority: str
     due: Duration
+    owner: str = "contact_owner"
+    """Whose it is: contact_owner, approver (T8), or an owner's id."""
 
 
 @dataclass(frozen=True, slots=True)

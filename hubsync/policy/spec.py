@@ -6,9 +6,9 @@ Every scalar arrives as text (design 3 "YAML"); these models give types. Meaning
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Text = str
 Conditions = dict[str, dict[str, Any]]
@@ -53,7 +53,8 @@ class TaskSpec(Spec):
     """A task to create: its template's name, whose it is, when it is due."""
 
     template: Text
-    owner: Literal["contact_owner"] = "contact_owner"
+    owner: Annotated[Text, Field(pattern=r"^(contact_owner|approver|[0-9]+)$")] = "contact_owner"
+    """`approver` is the first of `approvers:` in portal.yaml; a number is an owner's id."""
     due: AfterCause | LevelDue
 
 
@@ -201,6 +202,45 @@ class ForeignSpec(Spec):
     set: dict[Text, Text]
 
 
+class PointsSpec(Spec):
+    """Points for one kind of event: the dates of a date property, a property's entry into values, or a form's name."""
+
+    id: Text = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    says: Text
+    points: Annotated[int, Field(gt=0)]
+    date: Text | None = None
+    property: Text | None = None
+    values: list[Text] = []
+    form: list[Text] = []
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(map(bool, (self.date, self.property, self.form))) != 1 or bool(self.property) != bool(self.values):
+            raise ValueError("points come from one of date, property with its values, or form")
+        return self
+
+
+def _property_or_none(text: str) -> str:
+    return "" if text == "none" else text
+
+
+class ScoringSpec(Spec):
+    """How engagement is scored (P1): points that last for a window, or fade with a half-life."""
+
+    property: Text
+    hubspot_score: Annotated[Text, AfterValidator(_property_or_none)] = ""
+    window: Text | None = None
+    half_life: Text | None = None
+    threshold: Annotated[int, Field(gt=0)]
+    points: list[PointsSpec]
+
+    @model_validator(mode="after")
+    def _window_or_half_life(self) -> Self:
+        if (self.window is None) == (self.half_life is None):
+            raise ValueError("points last for a window or fade with a half_life; write one of the two")
+        return self
+
+
 class RulesSpec(Spec):
     """automations.yaml, tasks.yaml and further files of rules; task templates stand beside their rules."""
 
@@ -208,6 +248,7 @@ class RulesSpec(Spec):
     service_levels: list[ServiceLevelSpec] = []
     templates: dict[Text, TemplateSpec] = {}
     foreign: list[ForeignSpec] = []
+    scoring: ScoringSpec | None = None
 
 
 class TemplateTextSpec(Spec):
@@ -243,6 +284,7 @@ class StatusTextSpec(Spec):
 class TextsSpec(Spec):
     """texts/fr.yaml and the like: what the rule files say in English, in another language."""
 
+    requirements: dict[Text, Text] = {}
     templates: dict[Text, TemplateTextSpec] = {}
     rules: dict[Text, RuleTextSpec] = {}
     statuses: dict[Text, StatusTextSpec] = {}

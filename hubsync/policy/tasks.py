@@ -112,7 +112,7 @@ class TaskDecisions:
                 template=action.template,
                 subject=subject,
                 body=body,
-                owner=view.properties.get("hubspot_owner_id") or None,
+                owner=_owner(view, action.owner),
                 due=action.due.after(cause.at, view.calendar, policy.zone),
                 priority=action.priority,
                 rule=rule.id,
@@ -191,3 +191,10 @@ class TaskDecisions:
     def _staying(self) -> list[OpenTask]:
         going = {w.task.write_id for w in self.withdrawn}
         return [t for t in self.view.contact.open_tasks if t.write_id not in going]
+
+
+def _owner(view: View, whose: str) -> str | None:
+    """The owner's id a task is given to; None for nobody's."""
+    if whose == "contact_owner":
+        return view.properties.get("hubspot_owner_id") or None
+    return view.policy.data.approver if whose == "approver" else whose

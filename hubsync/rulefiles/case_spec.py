@@ -48,6 +48,7 @@ class DealAct(_Spec):
     primary: bool = False
     reason: Text | None = None
     closes: Instant | None = None
+    amount: Text | None = None
 
 
 class CompletedAct(_Spec):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hubsync.policy.causes import ledger_key
@@ -17,12 +17,13 @@ from hubsync.policy.contact import Contact, Deal, Engagement, OurWrite, StageVis
 from hubsync.policy.facts import FACTS
 from hubsync.policy.instants import instant_or_none
 from hubsync.policy.policy import Policy
-from hubsync.policy.timeline import AUTOMATION, WRITER_KINDS
+from hubsync.policy.timeline import AUTOMATION, PERSON, WRITER_KINDS
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS, Terms
 from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles.case_spec import ActSpec, DealAct
 from hubsync.rulefiles.lines import KeyPath
+from hubsync.rulefiles.records import enter_stages, entry, filled, iso
 
 AGE = timedelta(days=30)
 """How long before `now` the contact was created, where the case doesn't say."""
@@ -33,6 +34,9 @@ SOURCES = {kind: f"CASE_{kind.upper()}" for kind in WRITER_KINDS}
 
 DEAL_STAGES = {"appointmentscheduled": "open", "closedwon": "won", "closedlost": "lost"}
 _STAGE_OF = {outcome: stage for stage, outcome in DEAL_STAGES.items()}
+
+APPROVER = "approver"
+"""Who acts: a person, one of `approvers:` (T8)."""
 
 STATED = frozenset(
     {f"{state}{end}" for state in STATES for end in ("", "_before", "_entered", "_by")}
@@ -95,9 +99,9 @@ def after(situation: Situation, decision: Decision) -> Situation:
         ours.append(
             OurWrite(change.property, change.new, below, change.cause.at, change.rule, written_at=situation.now)
         )
-        entries.insert(0, _entry(change.new, situation.now, SOURCES["integration"]))
+        entries.insert(0, entry(change.new, situation.now, SOURCES["integration"]))
         properties[change.property] = change.new or None
-    _enter_stages(properties, history)
+    enter_stages(properties, history)
     spent = {ledger_key(c.rule, c.cause, c.property) for c in decision.changes}
     spent |= {ledger_key(s.rule, s.cause, s.target) for s in decision.superseded}
     spent |= {ledger_key(t.rule, t.cause, t.template) for t in decision.tasks}
@@ -143,7 +147,7 @@ class _Scene:
         self.stated = stated
         created = stated.get("createdate", "")
         self.created = instant_or_none(created) or now - AGE
-        self.properties: dict[str, str | None] = {"createdate": _iso(self.created)}
+        self.properties: dict[str, str | None] = {"createdate": iso(self.created)}
         self.history: dict[str, list[dict[str, Any]]] = {}
         self.deals: dict[str, Deal] = {}
         self.engagements: list[Engagement] = []
@@ -153,6 +157,10 @@ class _Scene:
         self.present: dict[str, str] = {}
         self.acted: set[str] = set()
         self.latest = self.created
+        if not stated.keys() & {"firstname", "lastname"}:
+            self.properties["firstname"] = "Ada"
+        if not stated.keys() & {"email", "email_domain", "phone", "mobilephone"}:
+            self.properties["email"] = "ada@lead.example"
         for name, value in stated.items():
             self._state(name, value)
         self._state_deals()
@@ -167,8 +175,8 @@ class _Scene:
                 raise SituationFault(("contact", key), f"{key} is {self.stated[key]} here, but the acts end elsewhere")
         for name in self.policy.history:
             if name not in self.history and (value := self.properties.get(name)):
-                self.history[name] = [_entry(value, self.created, SOURCES[AUTOMATION])]
-        _enter_stages(self.properties, self.history)
+                self.history[name] = [entry(value, self.created, SOURCES[AUTOMATION])]
+        enter_stages(self.properties, self.history)
         self.properties.setdefault("num_associated_deals", str(len(self.deals)))
         self.properties.setdefault("num_contacted_notes", str(len(self.engagements)))
         return Contact(
@@ -197,7 +205,7 @@ class _Scene:
 
     def resumed(self, contact: Contact) -> Contact:
         """The same contact after the acts played since."""
-        _enter_stages(self.properties, self.history)
+        enter_stages(self.properties, self.history)
         self.properties["num_associated_deals"] = str(len(self.deals))
         self.properties["num_contacted_notes"] = str(len(self.engagements))
         return replace(
@@ -219,7 +227,7 @@ class _Scene:
             state = name.removesuffix("_before")
             self._write(STATES[state], self._value(state, value, path), self.created, SOURCES[AUTOMATION])
         elif name == "owner":
-            self.properties["hubspot_owner_id"] = _filled(value) or None
+            self.properties["hubspot_owner_id"] = filled(value) or None
         elif name == "email_domain":
             self.properties["email"] = f"someone@{value}"
         elif name == "created_by":
@@ -229,7 +237,7 @@ class _Scene:
         elif name not in STATED:
             if name in FACTS:
                 raise SituationFault(path, f'"{name}" can\'t be stated; say under acts what happened')
-            self.properties[name] = _filled(value) or None
+            self.properties[name] = filled(value) or None
 
     def _churn(self, value: str, path: KeyPath) -> None:
         if self.policy.churn is None:
@@ -280,15 +288,16 @@ class _Scene:
         self.latest = act.at
         if act.set is not None:
             source = SOURCES["integration"] if act.by == "hubsync" else self._source(act.by, (*path, "by"))
+            user = self._approver((*path, "by")) if act.by == APPROVER else None
             for name, text in act.set.items():
-                value = self._value(name, text, (*path, "set", name)) if name in STATES else _filled(text)
-                self._write(STATES.get(name, name), value, act.at, source, act.rule)
+                value = self._value(name, text, (*path, "set", name)) if name in STATES else filled(text)
+                self._write(STATES.get(name, name), value, act.at, source, act.rule, user)
                 self.acted.add(STATES.get(name, name))
         elif act.kind in _ENGAGEMENTS:
             kind, defaults = _ENGAGEMENTS[act.kind]
             owner = self.properties.get("hubspot_owner_id") or "11"
             given = {**defaults, "hubspot_owner_id": owner, **getattr(act, act.kind)}
-            shown = {name: _filled(value) or None for name, value in given.items()}
+            shown = {name: filled(value) or None for name, value in given.items()}
             self.engagements.append(Engagement(kind, str(len(self.engagements) + 1), act.at, shown))
         elif act.task_completed is not None:
             self._complete(act.task_completed.template, act.at, (*path, "task_completed", "template"))
@@ -312,7 +321,7 @@ class _Scene:
         stage = _STAGE_OF[outcome]
         known = self.deals.get(act.id)
         pipelines = sorted(self.policy.deals.pipelines)
-        properties: dict[str, str | None] = {"createdate": _iso(at), **(known.properties if known else {})}
+        properties: dict[str, str | None] = {"createdate": iso(at), **(known.properties if known else {})}
         properties |= {
             "dealstage": stage,
             "hs_is_closed": str(outcome != "open").lower(),
@@ -320,8 +329,10 @@ class _Scene:
         }
         if act.reason is not None:
             properties["closed_lost_reason"] = act.reason
+        if act.amount is not None:
+            properties["amount"] = act.amount
         if act.closes is not None:
-            properties["closedate"] = _iso(act.closes)
+            properties["closedate"] = iso(act.closes)
         self.deals[act.id] = Deal(
             act.id,
             act.pipeline or (known.pipeline if known else pipelines[0] if pipelines else "default"),
@@ -331,12 +342,14 @@ class _Scene:
             act.primary or (known.primary if known else False),
         )
 
-    def _write(self, name: str, value: str, at: datetime, source: str, rule: str | None = None) -> None:
+    def _write(
+        self, name: str, value: str, at: datetime, source: str, rule: str | None = None, user: str | None = None
+    ) -> None:
         entries = self.history.setdefault(name, [])
         if rule is not None:
             below = entries[0]["timestamp"] if entries else ""
             self.ours.append(OurWrite(name, value, below, at, rule, written_at=at))
-        entries.insert(0, _entry(value, at, source))
+        entries.insert(0, entry(value, at, source, user))
         self.properties[name] = value or None
 
     def _value(self, state: str, text: str, path: KeyPath) -> str:
@@ -349,7 +362,15 @@ class _Scene:
             raise SituationFault(path, f'"{text}" is no {what} of portal.yaml{did_you_mean(text, terms.by_key)}')
         return terms.value(text)
 
+    def _approver(self, path: KeyPath) -> str:
+        """The user id of one of `approvers:`."""
+        if not self.policy.data.approvers:
+            raise SituationFault(path, "portal.yaml names no approvers; name one under the case's portal:")
+        return min(self.policy.data.approvers)
+
     def _source(self, who: str, path: KeyPath) -> str:
+        if who == APPROVER:
+            return SOURCES[PERSON]
         if who in SOURCES:
             return SOURCES[who]
         if not who.isupper():
@@ -372,23 +393,3 @@ def _with_fired(policy: Policy, contact: Contact, now: datetime, fired: Iterable
             raise SituationFault(("fired", number), f"{name} has no cause here, so it can't have fired")
         spent |= {ledger_key(rule.id, cause, target) for target in rule.targets}
     return replace(contact, spent=contact.spent | spent)
-
-
-def _enter_stages(properties: dict[str, str | None], history: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """HubSpot's dates of stages, which say that a contact ever was there (hubspot-api 3.2)."""
-    for entry in history.get(STAGE, ()):
-        if entry["value"]:
-            properties.setdefault(f"hs_v2_date_entered_{entry['value']}", entry["timestamp"])
-
-
-def _filled(text: str) -> str:
-    """A value as HubSpot holds it; `none` stands for empty."""
-    return "" if text == "none" else text
-
-
-def _entry(value: str, at: datetime, source: str) -> dict[str, Any]:
-    return {"value": value, "timestamp": _iso(at), "sourceType": source}
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

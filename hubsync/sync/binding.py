@@ -110,5 +110,7 @@ def schema_of(
         owner_teams={
             o.id: tuple(t.name for t in sorted(o.teams, key=lambda t: not t.primary)) for o in owners if o.teams
         },
+        owner_ids={**{o.email.casefold(): o.id for o in owners if o.email}, **{o.id: o.id for o in owners}},
+        owner_users={o.id: o.user_id for o in owners if o.user_id},
         owner_emails=frozenset(o.email.casefold() for o in owners if o.email),
     )

@@ -11,7 +11,7 @@ from hubsync.policy.causes import CAUSES, combination_entered, ledger_key, once_
 from hubsync.policy.changes import Cause, CompletedTask
 from hubsync.policy.contact import Contact
 from hubsync.policy.view import DEALS, HISTORY, Missing, View
-from tests.builders import NOW, a_contact, a_deal, a_mail, ago, done, looked_at, policy
+from tests.builders import NOW, a_contact, a_deal, a_mail, ago, done, looked_at, policy, stamp
 
 EVERYTHING = replace(
     a_contact(
@@ -60,7 +60,10 @@ def test_what_never_happened_is_no_cause(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"churn"}))
 def test_a_cause_that_hangs_on_what_was_not_read_says_so(kind: str) -> None:
-    assert isinstance(cause(kind, replace(EVERYTHING, history=None, deals=None, engagements=None)), Missing)
+    known = {"hubsync_score": "5", "hubsync_webinar_attended": stamp(ago(1)), "hubspotscore": "30"}
+    known |= dict.fromkeys(("hubsync_project", "hubsync_budget", "hubsync_timeline", "hubsync_authority"), "known")
+    contact = replace(EVERYTHING, properties={**EVERYTHING.properties, **known})
+    assert isinstance(cause(kind, replace(contact, history=None, deals=None, engagements=None)), Missing)
 
 
 def test_what_hubsync_wrote_has_the_moment_and_key_of_its_cause_in_the_next_look_too() -> None:

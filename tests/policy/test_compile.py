@@ -31,8 +31,9 @@ def faults_of(
     return faults
 
 
-def test_the_shipped_rules_have_no_fault_and_only_churn_is_off() -> None:
-    assert [(g.rule, g.off) for g in policy().gaps] == [("churned_customer", True)]
+def test_the_shipped_rules_have_no_fault_and_only_what_is_left_to_choose_is_off() -> None:
+    assert [(g.rule, g.off) for g in policy().gaps if not g.opt_in] == []
+    assert "churned_customer" in {g.rule for g in policy().gaps}
 
 
 @pytest.mark.parametrize(
@@ -112,4 +113,6 @@ def test_the_policy_reads_what_its_rules_ask_and_keeps_no_personal_data() -> Non
         policy().properties
     )
     assert "email" not in policy().mirrored
-    assert {"hs_lead_status", "lifecyclestage", "hubsync_review_date", "hubsync_reason"} == set(policy().history)
+    assert "hubsync_notes" not in policy().mirrored
+    assert {"hs_lead_status", "lifecyclestage", "hubsync_review_date", "hubsync_reason"} <= set(policy().history)
+    assert {"email", "hubsync_notes"} & set(policy().history) == set()

@@ -15,12 +15,11 @@ from typing import Any, Self
 
 from hubsync.policy.spec import RolloutSpec
 from hubsync.portal.gateway import Gateway
-from hubsync.rulefiles.load import LoadedRules, load_rules
+from hubsync.rulefiles.load import LoadedRules
 from hubsync.sandbox import Portal, Sandbox, SandboxClock, acts
 from hubsync.sandbox.journal import Write as PortalWrite
 from hubsync.sandbox.population.furniture import define_own_properties, define_statuses
 from hubsync.sandbox.records import Entry, Record
-from hubsync.settings import default_rules
 from hubsync.store import Store
 from hubsync.store.database import open_store
 from hubsync.store.values import Write
@@ -29,6 +28,7 @@ from hubsync.sync.binding import BoundPortal, bind
 from hubsync.sync.guard import Limits
 from hubsync.sync.reconcile import Outcome, Session
 from hubsync.sync.scope import Scope
+from tests.builders import shipped
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 """Monday, ten in the morning where the sandbox portal is (US/Eastern)."""
@@ -41,7 +41,11 @@ MQL, SQL = "marketingqualifiedlead", "salesqualifiedlead"
 @functools.cache
 def rules() -> LoadedRules:
     """The rules that come with hubsync, with a roll-out that is over: all at auto, at their pace."""
-    loaded = load_rules(default_rules())
+    return rolled_out(shipped())
+
+
+def rolled_out(loaded: LoadedRules) -> LoadedRules:
+    """Rules with a roll-out that is over."""
     return LoadedRules(loaded.folder, replace(loaded.files, rollout=RolloutSpec()), loaded.documents)
 
 

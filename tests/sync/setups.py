@@ -10,17 +10,11 @@ from hubsync.portal.values import Definition
 from hubsync.sandbox.schema import Option
 from hubsync.sync.setting_up import Addition, Setup, plan_setup, write_setup
 from hubsync.sync.taking_setup_back import SetupUndoing, write_setup_undo
+from tests.builders import shipped
 from tests.sync.desk import STATUS, Desk
 
 ADDED = ["QUALIFIED", "NURTURE", "DISQUALIFIED", "RECYCLED", "CUSTOMER"]
-OURS = [
-    "hubsync_last_action",
-    "hubsync_hold",
-    "hubsync_proposal",
-    "hubsync_proposal_answer",
-    "hubsync_review_date",
-    "hubsync_reason",
-]
+OURS = list(shipped().files.portal.properties)
 
 
 def spec(desk: Desk) -> PortalSpec:

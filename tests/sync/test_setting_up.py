@@ -82,7 +82,7 @@ def test_a_setup_is_a_run_with_what_it_added(bare: Desk) -> None:
     assert found.run is not None
     run = bare.store.run(bare.portal.portal_id, found.run)
     assert run is not None
-    assert (run.kind, run.state, run.counts) == ("setup", "done", {"changes_added": 12})
+    assert (run.kind, run.state, run.counts) == ("setup", "done", {"changes_added": 1 + len(ADDED) + len(OURS)})
     assert run.args["adds"][:2] == ["group hubsync", "option hs_lead_status QUALIFIED"]
 
 

@@ -33,6 +33,20 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Options of `hubsync_reason`: internal name → label."""
 
+TEXTS: Final[Mapping[str, str]] = {
+    "notes": "notes",
+    "next_step": "next step",
+    "project": "project",
+    "need": "need",
+    "budget": "budget",
+    "authority": "decision-makers",
+    "timeline": "time line",
+    "qualified_because": "why qualified",
+    "recycled_because": "why recycled",
+}
+"""What reps write down of a lead: property (after `hubsync_`) → label (after `hubsync: `)."""
+APPROVALS: Final = (Option("approved", "Approved", 0), Option("refused", "Refused", 1))
+
 _YES_NO: Final = (Option("true", "Yes", 0), Option("false", "No", 1))
 
 
@@ -76,6 +90,13 @@ def own_properties() -> tuple[Property, ...]:
         ),
         Property("hubsync_review_date", "hubsync: review date", "date", "date", GROUP, shipped=False),
         Property("hubsync_reason", "hubsync: reason", "enumeration", "select", GROUP, reasons, shipped=False),
+        *(
+            Property(f"hubsync_{name}", f"hubsync: {label}", group=GROUP, shipped=False)
+            for name, label in TEXTS.items()
+        ),
+        Property("hubsync_score", "hubsync: score", "number", "number", GROUP, shipped=False),
+        Property("hubsync_webinar_attended", "hubsync: webinar attended", "date", "date", GROUP, shipped=False),
+        Property("hubsync_approval", "hubsync: approval", "enumeration", "select", GROUP, APPROVALS, shipped=False),
     )
 
 
