@@ -11,6 +11,7 @@ import pytest
 from hubsync.cli.main import run
 from hubsync.sandbox import Portal, Sandbox, acts
 from hubsync.sandbox.http.limits import ALL_SCOPES
+from tests.sync.setups import ADDED, OURS
 
 Printed = pytest.CaptureFixture[str]
 
@@ -71,7 +72,8 @@ def test_check_lacks_no_option_or_property_after_a_setup(box: Sandbox, capsys: P
     run(["setup", "--write"])
     capsys.readouterr()
     run(["check", "--format", "json"])
-    assert [gap["needs"] for gap in document(capsys)["lacks"] if not gap["needs"].startswith("churn")] == []
+    left_to_choose = ("churn", "enabled", "approvers")
+    assert [gap["needs"] for gap in document(capsys)["lacks"] if not gap["needs"].startswith(left_to_choose)] == []
 
 
 def test_undo_takes_a_setup_back_and_runs_lists_both(box: Sandbox, portal: Portal, capsys: Printed) -> None:
@@ -89,8 +91,8 @@ def test_undo_takes_a_setup_back_and_runs_lists_both(box: Sandbox, portal: Porta
     capsys.readouterr()
     assert run(["runs", "--format", "json"]) == 0
     assert [(r["kind"], r["changes"]) for r in document(capsys)["runs"]] == [
-        ("undo", {"left": 1, "taken_back": 11}),
-        ("setup", {"added": 12}),
+        ("undo", {"left": 1, "taken_back": len(ADDED) + len(OURS)}),
+        ("setup", {"added": 1 + len(ADDED) + len(OURS)}),
     ]
 
 
