@@ -28,7 +28,7 @@ def terms(*points: Points, half_life: timedelta | None = None, threshold: int = 
     return replace(policy(), data=DataTerms(scoring=own))
 
 
-def sent(*forms: tuple[str, datetime], **more: str | None) -> Contact:
+def sent(*forms: tuple[str, datetime]) -> Contact:
     """A lead that sent forms, oldest first."""
     names = [entry(name, at) for name, at in reversed(forms)]
     dates = [entry(stamp(at), at) for _, at in reversed(forms)]
@@ -37,7 +37,6 @@ def sent(*forms: tuple[str, datetime], **more: str | None) -> Contact:
         recent_conversion_event_name=name,
         recent_conversion_date=stamp(at),
         history={"recent_conversion_event_name": names, "recent_conversion_date": dates},
-        **more,
     )
 
 
