@@ -82,7 +82,7 @@ COMMANDS: tuple[Entry, ...] = (
             _at("rules", "show", "Show the rules as hubsync reads them."),
             _planned("prove", "Prove that the rules settle."),
             _planned("backtest", "Replay the past under the rules."),
-            _planned("guide", "Write the status guide."),
+            _at("guide", "guide", "Write the status guide, in four languages."),
             _planned("schema", "Print the JSON schema of the rule files."),
         ),
     ),

@@ -28,6 +28,7 @@ class StatusSpec(Spec):
     active: bool = False
     meaning: Text
     use_when: Text
+    example: Text = ""
     data: Text = ""
     starts: Text = ""
     next_step: Text = ""

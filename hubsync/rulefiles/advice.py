@@ -17,7 +17,10 @@ MOST_STATUSES = 12
 
 def advise(rules: LoadedRules) -> list[Problem]:
     """Every finding, in the order of the file."""
-    return sorted([*_too_many(rules), *_alike(rules), *_unordered(rules)], key=lambda p: (p.file, p.line, p.column))
+    return sorted(
+        [*_too_many(rules), *_undefined(rules), *_alike(rules), *_unordered(rules)],
+        key=lambda p: (p.file, p.line, p.column),
+    )
 
 
 def _too_many(rules: LoadedRules) -> Iterator[Problem]:
@@ -28,6 +31,15 @@ def _too_many(rules: LoadedRules) -> Iterator[Problem]:
             f'"{key}" is one more than {MOST_STATUSES} main statuses; let it be `like:` another, or leave it out (S14)',
             key=True,
         )
+
+
+def _undefined(rules: LoadedRules) -> Iterator[Problem]:
+    for key, spec in rules.files.portal.statuses.items():
+        empty = [name for name in ("meaning", "use_when") if not getattr(spec, name).strip()]
+        if empty:
+            yield rules.documents[PORTAL].problem(
+                ("statuses", key), f'"{key}" has no definition: {" and ".join(empty)} is empty (S14)', key=True
+            )
 
 
 def _alike(rules: LoadedRules) -> Iterator[Problem]:

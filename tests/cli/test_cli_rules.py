@@ -110,3 +110,12 @@ def test_statuses_that_people_would_mix_up_are_findings(rules: Path, capsys: pyt
     out = capsys.readouterr().out
     assert '"extra_1" has the label of "working": en "Working" (S14)' in out
     assert '"extra_2" is one more than 12 main statuses' in out
+
+
+def test_a_status_without_a_definition_is_a_finding(rules: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    portal = rules / "portal.yaml"
+    text = portal.read_text()
+    portal.write_text(text.replace("meaning: They buy from us already.", 'meaning: ""'))
+    line = 1 + text.splitlines().index("  customer:")
+    assert run(["rules", "check", str(rules)]) == 1
+    assert f'portal.yaml:{line}:3: "customer" has no definition: meaning is empty (S14)' in capsys.readouterr().out
