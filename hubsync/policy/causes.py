@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from hubsync.policy import scoring
+from hubsync.policy import activity, engagements, scoring
 from hubsync.policy.changes import Cause
+from hubsync.policy.contact import Engagement
 from hubsync.policy.deals import DealSummary, Milestone
-from hubsync.policy.facts import completed_task, outreaches
+from hubsync.policy.facts import completed_task
 from hubsync.policy.instants import milliseconds
 from hubsync.policy.requirements import qualification_completed
 from hubsync.policy.view import Missing, View
@@ -30,17 +32,66 @@ def _entered(name: str, kind: str) -> Source:
     return cause
 
 
-def _first_rep_outreach(view: View) -> Cause | Missing | None:
-    found = outreaches(view)
+def _once_per_cycle(kind: str, read: Callable[[View], Any], first: Callable[[Any], tuple[datetime, str]]) -> Source:
+    """The first of something in the cycle; one that is older and logged later is no new cause (D6)."""
+
+    def cause(view: View) -> Cause | Missing | None:
+        found = read(view)
+        if isinstance(found, Missing):
+            return found
+        if not found:
+            return None
+        begins = view.cycle()
+        if isinstance(begins, Missing):
+            return begins
+        at, id_ = first(found[0])
+        return Cause(kind, at, f"{kind}:{milliseconds(begins)}", id_)
+
+    return cause
+
+
+def _mark(mark: Engagement) -> tuple[datetime, str]:
+    return mark.at, mark.id
+
+
+def _meeting(met: tuple[datetime, Engagement]) -> tuple[datetime, str]:
+    return met[0], met[1].id
+
+
+def _last_rep_outreach(view: View) -> Cause | Missing | None:
+    found = engagements.outreaches(view)
     if isinstance(found, Missing):
         return found
-    begins = view.cycle()
-    if isinstance(begins, Missing):
-        return begins
     if not found:
         return None
-    # Once per cycle (D6): an older mail that is logged later is no new cause.
-    return Cause("first_rep_outreach", found[0].at, f"first_rep_outreach:{milliseconds(begins)}", found[0].id)
+    return Cause("last_rep_outreach", found[-1].at, f"last_rep_outreach:{found[-1].id}", found[-1].id)
+
+
+def _meeting_without_outcome(view: View) -> Cause | Missing | None:
+    found = engagements.without_outcome(view)
+    if found is None or isinstance(found, Missing):
+        return found
+    at = engagements.ends_at(found)
+    return Cause("meeting_without_outcome", at, f"meeting_without_outcome:{found.id}:{milliseconds(at)}", found.id)
+
+
+def _moment(kind: str, read: Callable[[View], datetime | Missing | None]) -> Source:
+    def cause(view: View) -> Cause | Missing | None:
+        at = read(view)
+        return at if at is None or isinstance(at, Missing) else Cause(kind, at, f"{kind}:{milliseconds(at)}")
+
+    return cause
+
+
+def _reengaged(view: View) -> Cause | Missing | None:
+    """Once per stay in the Lead status: a second form is no new cause."""
+    found = activity.reengaged(view)
+    if found is None or isinstance(found, Missing):
+        return found
+    entered = view.entered(STATUS)
+    if isinstance(entered, Missing):
+        return entered
+    return Cause("reengaged", found.at, f"reengaged:{milliseconds(entered)}", found.id)
 
 
 def _deal(kind: str, pick: Callable[[DealSummary], Milestone | None]) -> Source:
@@ -82,7 +133,28 @@ _deal_opened = _deal("deal_opened", lambda d: d.opened)
 CAUSES: dict[str, tuple[Source, str]] = {
     "lead_status_entered": (_status_entered, "the present Lead status was entered"),
     "lifecycle_stage_entered": (_stage_entered, "the present Lifecycle stage was entered"),
-    "first_rep_outreach": (_first_rep_outreach, "a rep reached out for the first time in this cycle"),
+    "first_rep_outreach": (
+        _once_per_cycle("first_rep_outreach", engagements.outreaches, _mark),
+        "a rep reached out for the first time in this cycle",
+    ),
+    "last_rep_outreach": (_last_rep_outreach, "a rep reached out, again or for the first time"),
+    "first_reply": (
+        _once_per_cycle("first_reply", engagements.replies, _mark),
+        "the lead replied for the first time in this cycle",
+    ),
+    "first_meeting_booked": (
+        _once_per_cycle("first_meeting_booked", engagements.booked, _meeting),
+        "a meeting was booked for the first time in this cycle",
+    ),
+    "first_meeting_held": (
+        _once_per_cycle("first_meeting_held", engagements.held, _meeting),
+        "a meeting took place for the first time in this cycle",
+    ),
+    "meeting_without_outcome": (_meeting_without_outcome, "a meeting ended and nobody gave its outcome"),
+    "idle_since": (_moment("idle_since", activity.idle_since), "something happened for the last time"),
+    "reengaged": (_reengaged, "a form, reply or meeting for the first time in the present Lead status"),
+    "review_date": (_moment("review_date", activity.review_day), "the day of hubsync_review_date began"),
+    "marketing_click": (_moment("marketing_click", activity.marketing_click), "a marketing e-mail was clicked"),
     "deal_opened": (_deal_opened, "the newest open deal was opened"),
     "last_deal_won": (_deal("last_deal_won", lambda d: d.last_won), "a deal was won"),
     "last_deal_lost": (_deal("last_deal_lost", lambda d: d.last_lost), "a deal was lost"),

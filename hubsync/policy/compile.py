@@ -19,12 +19,14 @@ from hubsync.policy.conditions import Condition, Test
 from hubsync.policy.data import DataTerms
 from hubsync.policy.data_terms import compile_data
 from hubsync.policy.deals import DealTerms
+from hubsync.policy.engagements import EngagementTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.fingerprints import fingerprints, scope_mark
 from hubsync.policy.foreign import compile_foreign
 from hubsync.policy.gaps import PORTAL, check_portal, gaps_of
 from hubsync.policy.groups import KeyPath, Report, compile_group
 from hubsync.policy.levels import compile_levels
+from hubsync.policy.mailkinds import MailWords
 from hubsync.policy.policy import Gap, Policy, Schema
 from hubsync.policy.rollout import ROLLOUT, capped, caps_of, mark_of, names_of
 from hubsync.policy.rules import Rule, all_of, any_of
@@ -54,6 +56,7 @@ ALWAYS_READ = (
     "hs_sales_email_last_replied",
     "hs_latest_meeting_activity",
     "engagements_last_meeting_booked",
+    "hs_sa_first_engagement_object_type",
     "hs_merged_object_ids",
 )
 """Cheap properties that facts lean on, besides those that rules name."""
@@ -142,6 +145,7 @@ class _Compiler:
             quiet_status=quiet,
             deals=self._deal_terms(),
             data=self.data,
+            engagements=self._engagement_terms(),
             churn=(portal.churn.property, frozenset(portal.churn.values)) if portal.churn else None,
             cycle_statuses=frozenset(t.value for t in self.statuses.terms if t.like in {"new", "recycled"}),
             cycle_stages=frozenset(t.value for t in self.stages.terms if t.like == "mql"),
@@ -156,6 +160,7 @@ class _Compiler:
             counts_contacts=self.schema.has("num_contacted_notes"),
             counts_meetings=self.schema.has("hs_latest_meeting_activity")
             or self.schema.has("engagements_last_meeting_booked"),
+            counts_replies=self.schema.has("hs_sales_email_last_replied"),
             dates_stages=self.schema.has("hs_v2_date_entered_salesqualifiedlead"),
             backlog_tests=self._backlog(),
             gaps=tuple(self.gaps),
@@ -268,6 +273,16 @@ class _Compiler:
             ignored_labels=frozenset(deals.ignored_labels),
             contacts=deals.contacts,
             labels=frozenset(deals.labels),
+        )
+
+    def _engagement_terms(self) -> EngagementTerms:
+        said = self.files.portal.engagements
+        messages = said.incoming_messages
+        return EngagementTerms(
+            connected=frozenset(said.connected_calls),
+            mails=MailWords([f.mails for f in self.files.rules.values() if f.mails is not None]),
+            incoming_property=messages.property if messages is not None else "",
+            incoming_values=frozenset(v.casefold() for v in messages.values) if messages is not None else frozenset(),
         )
 
     def _properties(self) -> tuple[str, ...]:

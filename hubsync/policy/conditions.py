@@ -229,9 +229,21 @@ def compile_condition(name: str, operator: str, operand: Any, words: Words) -> C
     if operator == "is_between" and isinstance(operand, Sequence) and operand and not _is_numeric(operand[0]):
         fact = facts.moment_fact(fact)
     test = _test(fact, build(fact, operand, words))
+    if fact.kind == facts.NUMBER and fact.bound is not None and operator in {"is_more_than", "is_at_least"}:
+        test = _only_if_within(fact.bound, build(fact, operand, words), test)
     if fact.name == "lifecycle_stage_before" and operator in {"is_above", "is_at_least"}:
         test = _only_if_ever_in(test, operator, operand, words)
     return Condition(fact, operator, operand, test, fact.changes)
+
+
+def _only_if_within(bound: facts.Getter, holds: Holds, test: Test) -> Test:
+    """Ask the dear fact only if even the greatest number it can be would do."""
+
+    def cheap_first(view: View) -> int:
+        greatest = bound(view)
+        return test(view) if greatest is None or holds(greatest) else 0
+
+    return cheap_first
 
 
 def for_team(team: str) -> Condition:
@@ -300,7 +312,11 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
         calendar, zone = view.calendar, view.policy.zone
         return duration.before(value, calendar, zone) if ahead else duration.after(value, calendar, zone)
 
+    bound = fact.bound if operator == "is_more_than_ago" else None
+
     def test(view: View) -> int:
+        if bound is not None and edge(view, bound(view)) > view.now:
+            return 0
         value = fact.get(view)
         if value.__class__ is Missing:
             return -int(value.mask)
@@ -313,6 +329,8 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
 
     def flip(view: View) -> datetime | None:
         value = fact.get(view)
+        if value.__class__ is Missing and bound is not None:
+            value = bound(view)
         if value is None or value.__class__ is Missing:
             return None
         moments = [m for m in (edge(view, value), value) if m > view.now]

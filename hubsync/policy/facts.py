@@ -7,97 +7,23 @@ contact's properties; dear ones hang on history, deals or engagements and are fe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from hubsync.policy.approval import approved_by_listed_approver, high_value
 from hubsync.policy.changes import CompletedTask
-from hubsync.policy.contact import Engagement
 from hubsync.policy.deals import DealSummary, Milestone
+from hubsync.policy.engagement_facts import ENGAGEMENT_FACTS
+from hubsync.policy.fact import MOMENT, NUMBER, STAGE_KEYS, STATUS_KEYS, TEXT, Fact, Getter
 from hubsync.policy.instants import instant_or_none
 from hubsync.policy.planned import next_action, next_action_ends
 from hubsync.policy.requirements import missing_data, qualification_completed
 from hubsync.policy.scoring import engagement_score, next_change, score, score_differs, score_reached
 from hubsync.policy.timeline import WRITER_KINDS
-from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
+from hubsync.policy.view import DEALS, HISTORY, Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 
-Getter = Callable[[View], Any]
-
-STATUS_KEYS, STAGE_KEYS, TEXT, NUMBER, MOMENT = "status", "stage", "text", "number", "moment"
-
-NOT_SENT = frozenset({"BOUNCED", "FAILED", "SCHEDULED", "SENDING", "DRAFT"})
-"""E-mail states in which nothing reached the lead (hubspot-api 5.1); None, as on logged mail, counts as sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One fact: how to get it, what kind of value it is, and what reading it may cost (`mask`, 0 = nothing)."""
-
-    name: str
-    get: Getter
-    kind: str
-    mask: int
-    says: str
-    property: str | None = None
-    """The property whose quiet time (D7) the fact shares."""
-    changes: Callable[[View], datetime | None] | None = None
-    """When it changes by itself as time passes, of a fact that does."""
-
-
-def is_rep_outreach(mark: Engagement, owner_emails: frozenset[str]) -> bool:
-    """Whether a rep reached out one to one (A3): a sent e-mail, an outbound call, a logged message, by somebody.
-
-    Marketing e-mail is no engagement object; an engagement without an owner, a user or an owner's address is an
-    integration's log, not a rep's work.
-    """
-    get = mark.properties.get
-    somebody = bool(
-        get("hubspot_owner_id")
-        or get("hs_created_by_user_id")
-        or (get("hs_email_from_email") or "").casefold() in owner_emails
-    )
-    if not somebody:
-        return False
-    if mark.kind == "emails":
-        return get("hs_email_direction") == "EMAIL" and (get("hs_email_status") or "SENT") not in NOT_SENT
-    if mark.kind == "calls":
-        return (get("hs_call_direction") or "OUTBOUND") == "OUTBOUND" and (get("hs_call_status") or "") not in {
-            "QUEUED",
-            "CANCELED",
-            "FAILED",
-        }
-    return mark.kind == "communications"
-
-
-def outreaches(view: View) -> list[Engagement] | Missing:
-    """The rep outreaches of the present cycle, oldest first."""
-    marks = view.engagements()
-    if isinstance(marks, Missing):
-        return marks
-    found = [m for m in marks if m.at <= view.now and is_rep_outreach(m, view.policy.owner_emails)]
-    if not found:
-        return []
-    begins = view.cycle()
-    if isinstance(begins, Missing):
-        return begins
-    return sorted((m for m in found if m.at >= begins), key=lambda m: (m.at, m.id))
-
-
-def _first_outreach(view: View) -> Any:
-    found = outreaches(view)
-    return found if isinstance(found, Missing) else (found[0].at if found else None)
-
-
-def _last_outreach(view: View) -> Any:
-    found = outreaches(view)
-    return found if isinstance(found, Missing) else (found[-1].at if found else None)
-
-
-def _attempts(view: View) -> Any:
-    found = outreaches(view)
-    return found if isinstance(found, Missing) else len(found)
+__all__ = ["FACTS", "MOMENT", "NUMBER", "STAGE_KEYS", "STATUS_KEYS", "TEXT", "Fact", "Getter", "documented", "fact"]
 
 
 def _status_key(view: View) -> str | None:
@@ -197,7 +123,7 @@ def moment_fact(fact: Fact) -> Fact:
     if fact.kind == MOMENT:
         return fact
     inner = fact.get
-    return Fact(fact.name, lambda view: instant_or_none(inner(view)), MOMENT, fact.mask, fact.says, fact.property)
+    return replace(fact, get=lambda view: instant_or_none(inner(view)), kind=MOMENT)
 
 
 _FACTS = (
@@ -219,15 +145,6 @@ _FACTS = (
     Fact("lead_status_before", _status_before, STATUS_KEYS, HISTORY, "the Lead status before this one", STATUS),
     Fact("lifecycle_stage_before", _stage_before, STAGE_KEYS, HISTORY, "the stage before this one", STAGE),
     Fact("cycle_started", lambda v: v.cycle(), MOMENT, HISTORY, "when the present work cycle began (D6)"),
-    Fact(
-        "first_rep_outreach",
-        _first_outreach,
-        MOMENT,
-        HISTORY | ENGAGEMENTS,
-        "a rep's first one-to-one e-mail, outbound call or message in the cycle",
-    ),
-    Fact("last_rep_outreach", _last_outreach, MOMENT, HISTORY | ENGAGEMENTS, "the last such outreach in the cycle"),
-    Fact("attempts", _attempts, NUMBER, HISTORY | ENGAGEMENTS, "how many such outreaches in the cycle"),
     Fact("open_deals", _deal(lambda d: d.open), NUMBER, DEALS, "how many of the contact's deals are open"),
     Fact("won_deals", _deal(lambda d: d.won), NUMBER, DEALS, "how many are won"),
     Fact("lost_deals", _deal(lambda d: d.lost), NUMBER, DEALS, "how many are lost"),
@@ -264,7 +181,7 @@ _FACTS = (
     Fact("completed_task", _completed(lambda t: t.template), TEXT, HISTORY, "the template of that task"),
     Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),
     Fact("owner", lambda v: v.properties.get("hubspot_owner_id") or None, TEXT, 0, "the contact owner's id"),
-    Fact("email_domain", _email_domain, TEXT, 0, "the part of the e-mail address after the @"),
+    Fact("email_domain", _email_domain, TEXT, 0, "the part of the e-mail address after the @", reads=("email",)),
     Fact("created_by", _created_by, TEXT, 0, "who created the contact: a writer kind"),
     Fact(
         "churned",
@@ -308,6 +225,7 @@ _FACTS = (
         "the next task of somebody else's, or meeting, that lies ahead (T10)",
         changes=next_action_ends,
     ),
+    *ENGAGEMENT_FACTS,
 )
 
 FACTS: dict[str, Fact] = {fact.name: fact for fact in _FACTS}

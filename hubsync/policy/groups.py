@@ -40,8 +40,8 @@ def compile_group(
                 report(source, (*path, name), f'"{name}" is no fact and no property name{near}')
                 continue
             asked.add(name)
-        elif name == "email_domain":
-            asked.add("email")
+        else:
+            asked.update(FACTS[name].reads)
         for operator, operand in operators.items():
             where = (*path, name, operator)
             if operator not in ALL_OPERATORS:

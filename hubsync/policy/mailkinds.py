@@ -1,19 +1,17 @@
 """What an incoming mail is: a person's reply, an opt-out, an answer by a machine, or a bounce (playbook A4).
 
 Told by headers first, which machines set and people don't (RFC 3834, RFC 3464), then by subject and text, by the words
-of mails.yaml. Only what the sender wrote counts, not what is quoted below or between. Whatever no word tells is a reply.
+of mails.yaml. Only what the sender wrote counts, not what is quoted below or between. What no word tells is a reply.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import Field
-
-from hubsync.policy.spec import Spec, Text
+from hubsync.policy.spec import MailsSpec
 
 REPLY, OPT_OUT, AUTO_REPLY, BOUNCE = "reply", "opt_out", "auto_reply", "bounce"
 MAIL_KINDS = (REPLY, OPT_OUT, AUTO_REPLY, BOUNCE)
@@ -24,45 +22,6 @@ HINTS_NEEDED = 2
 _NEVER = re.compile(r"(?!)")
 _MACHINES = ("x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-vacation")
 _PRECEDENCES = frozenset({"auto_reply", "auto-reply", "bulk", "junk"})
-
-
-class BounceWords(Spec):
-    """`senders` are what stands before the @; `subjects` how a subject begins; `texts` what occurs in the text."""
-
-    senders: list[Text] = []
-    subjects: list[Text] = []
-    texts: list[Text] = []
-
-
-class AutoReplyWords(Spec):
-    """`subjects` are how a subject begins; one of `texts` suffices, of `hints` it takes two."""
-
-    subjects: list[Text] = []
-    texts: list[Text] = []
-    hints: list[Text] = []
-
-
-class OptOutWords(Spec):
-    """`alone` is all that subject or text say; `texts` occur in the text; what is in `unless` is passed over."""
-
-    alone: list[Text] = []
-    texts: list[Text] = []
-    unless: list[Text] = []
-
-
-class MailsSpec(Spec):
-    """The words of mails.yaml. `quotes` are how a line begins below which the mail that is answered is quoted."""
-
-    quotes: list[Text] = []
-    bounce: BounceWords = BounceWords()
-    auto_reply: AutoReplyWords = AutoReplyWords()
-    opt_out: OptOutWords = OptOutWords()
-
-
-class MailsFileSpec(Spec):
-    """mails.yaml."""
-
-    mails: MailsSpec = Field(default_factory=MailsSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +37,18 @@ class Mail:
 class MailWords:
     """The words of mails.yaml, ready to be looked for. Immutable to its users."""
 
-    def __init__(self, spec: MailsSpec) -> None:
-        self._quotes = _beginning(spec.quotes)
-        self._senders = frozenset(s.casefold() for s in spec.bounce.senders)
-        self._bounced, self._bounce_texts = _beginning(spec.bounce.subjects), _anywhere(spec.bounce.texts)
-        self._automatic, self._auto_texts = _beginning(spec.auto_reply.subjects), _anywhere(spec.auto_reply.texts)
-        self._hints = _anywhere(spec.auto_reply.hints)
-        self._alone = frozenset(_plain(w).strip(" .!") for w in spec.opt_out.alone)
-        self._opt_outs, self._unless = _anywhere(spec.opt_out.texts), _anywhere(spec.opt_out.unless)
+    def __init__(self, specs: Sequence[MailsSpec]) -> None:
+        """`specs` are those of all files; their words count together."""
+        self._quotes = _beginning(w for s in specs for w in s.quotes)
+        self._senders = frozenset(w.casefold() for s in specs for w in s.bounce.senders)
+        self._bounced = _beginning(w for s in specs for w in s.bounce.subjects)
+        self._bounce_texts = _anywhere(w for s in specs for w in s.bounce.texts)
+        self._automatic = _beginning(w for s in specs for w in s.auto_reply.subjects)
+        self._auto_texts = _anywhere(w for s in specs for w in s.auto_reply.texts)
+        self._hints = _anywhere(w for s in specs for w in s.auto_reply.hints)
+        self._alone = frozenset(_plain(w).strip(" .!") for s in specs for w in s.opt_out.alone)
+        self._opt_outs = _anywhere(w for s in specs for w in s.opt_out.texts)
+        self._unless = _anywhere(w for s in specs for w in s.opt_out.unless)
 
     def kind(self, mail: Mail) -> str:
         """One of `MAIL_KINDS`."""

@@ -14,6 +14,7 @@ from hubsync.policy.conditions import Test
 from hubsync.policy.contact import Contact
 from hubsync.policy.data import DataTerms
 from hubsync.policy.deals import DealTerms
+from hubsync.policy.engagements import EngagementTerms
 from hubsync.policy.fingerprints import Fingerprint
 from hubsync.policy.instants import EPOCH
 from hubsync.policy.levels import ServiceLevel
@@ -93,8 +94,8 @@ class Policy:
     """Everything a decision needs besides the contact and the time.
 
     `cells` maps (Lead status, Lifecycle stage), HubSpot's values, "" for empty, to what can matter there.
-    `counts_deals`, `counts_contacts`, `counts_meetings` and `dates_stages` say that the portal has HubSpot's cheap
-    counters and dates.
+    `counts_deals`, `counts_contacts`, `counts_meetings`, `counts_replies` and `dates_stages` say that the portal has
+    HubSpot's cheap counters and dates.
     """
 
     rules: tuple[Rule, ...]
@@ -106,6 +107,7 @@ class Policy:
     writers: Mapping[str, str]
     quiet_status: timedelta
     deals: DealTerms
+    engagements: EngagementTerms
     churn: tuple[str, frozenset[str]] | None
     cycle_statuses: frozenset[str]
     cycle_stages: frozenset[str]
@@ -120,6 +122,7 @@ class Policy:
     counts_deals: bool = True
     counts_contacts: bool = True
     counts_meetings: bool = True
+    counts_replies: bool = True
     dates_stages: bool = True
     gaps: tuple[Gap, ...] = ()
     digest: str = ""

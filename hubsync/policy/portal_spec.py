@@ -72,6 +72,20 @@ class DealsSpec(Spec):
     loss_categories: dict[Text, list[Text]] = {}
 
 
+class IncomingSpec(Spec):
+    """The property of communications that tells which of them came from the lead, and its values that say so."""
+
+    property: Text
+    values: list[Text]
+
+
+class EngagementsSpec(Spec):
+    """How to read calls and messages (A4): dispositions of calls that connected, and what marks incoming messages."""
+
+    connected_calls: list[Text] = ["f240bbac-87c9-4f6e-bf70-924b57d47db7"]
+    incoming_messages: IncomingSpec | None = None
+
+
 class ChurnSpec(Spec):
     """Where the portal marks a lost customer (C6)."""
 
@@ -207,6 +221,7 @@ class PortalSpec(Spec):
     settling: SettlingSpec = SettlingSpec()
     writers: dict[Text, Kind] = {}
     deals: DealsSpec
+    engagements: EngagementsSpec = EngagementsSpec()
     churn: ChurnSpec | None = None
     properties: dict[Text, PropertySpec] = {}
     requirements: dict[Text, RequirementSpec] = {}

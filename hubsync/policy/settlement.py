@@ -129,7 +129,7 @@ class Settlement:
         return True
 
     def _cause(self, residual: Residual) -> Cause | None:
-        """The cause of a rule that holds and may be judged now; None otherwise."""
+        """The cause of a rule that holds, has come and may be judged now; None otherwise."""
         view, rule = self.view, residual.rule
         truth = residual.test(view)
         if truth < 0:
@@ -142,6 +142,9 @@ class Settlement:
         cause = rule.cause(view)
         if isinstance(cause, Missing):
             self.needs |= cause.mask
+            return None
+        if cause is not None and cause.at > view.now:
+            self.look_again = earlier(self.look_again, cause.at)
             return None
         quiet = view.settled_at(rule.watches, rule.quiet)
         if isinstance(quiet, Missing):

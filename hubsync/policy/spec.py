@@ -193,6 +193,39 @@ class MatrixSpec(Spec):
     matrix: list[MatrixRowSpec]
 
 
+class BounceWords(Spec):
+    """`senders` are what stands before the @; `subjects` how a subject begins; `texts` what occurs in the text."""
+
+    senders: list[Text] = []
+    subjects: list[Text] = []
+    texts: list[Text] = []
+
+
+class AutoReplyWords(Spec):
+    """`subjects` are how a subject begins; one of `texts` suffices, of `hints` it takes two."""
+
+    subjects: list[Text] = []
+    texts: list[Text] = []
+    hints: list[Text] = []
+
+
+class OptOutWords(Spec):
+    """`alone` is all that subject or text say; `texts` occur in the text; what is in `unless` is passed over."""
+
+    alone: list[Text] = []
+    texts: list[Text] = []
+    unless: list[Text] = []
+
+
+class MailsSpec(Spec):
+    """The words of mails.yaml. `quotes` are how a line begins below which the mail that is answered is quoted."""
+
+    quotes: list[Text] = []
+    bounce: BounceWords = BounceWords()
+    auto_reply: AutoReplyWords = AutoReplyWords()
+    opt_out: OptOutWords = OptOutWords()
+
+
 class ForeignSpec(Spec):
     """Something else that writes in the portal, such as a HubSpot workflow: it sets these values when that holds."""
 
@@ -249,6 +282,7 @@ class RulesSpec(Spec):
     templates: dict[Text, TemplateSpec] = {}
     foreign: list[ForeignSpec] = []
     scoring: ScoringSpec | None = None
+    mails: MailsSpec | None = None
 
 
 class TemplateTextSpec(Spec):

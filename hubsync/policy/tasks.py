@@ -74,6 +74,8 @@ class TaskDecisions:
         cause = rule.cause(view)
         if isinstance(cause, Missing):
             self.needs |= cause.mask
+        elif cause is not None and cause.at > view.now:
+            self.look_again = min(filter(None, (self.look_again, cause.at)))
         elif cause is not None and not self.horizon.is_backlog(rule.id, cause.at) and not self._undone(rule, cause):
             self._create(rule, cause)
 

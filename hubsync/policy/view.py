@@ -159,10 +159,11 @@ class View:
         return self._deals
 
     def engagements(self) -> tuple[Engagement, ...] | Missing:
-        """E-mails, calls and communications; nothing to read where no contact was ever logged."""
+        """E-mails, calls and communications; nothing to read where neither contact nor reply was ever logged."""
         if self.contact.engagements is not None:
             return self.contact.engagements
-        return () if self._never_contacted() else NO_ENGAGEMENTS
+        silent = self.policy.counts_replies and not self.properties.get("hs_sales_email_last_replied")
+        return () if silent and self.never_contacted() else NO_ENGAGEMENTS
 
     def meetings(self) -> tuple[Engagement, ...] | Missing:
         """Meetings, past and to come; nothing to read where HubSpot knows of none (hubspot-api 4)."""
@@ -172,13 +173,13 @@ class View:
         if self.policy.counts_meetings:
             known = get("hs_latest_meeting_activity") or get("engagements_last_meeting_booked")
             return NO_MEETINGS if known else ()
-        return () if self._never_contacted() else NO_MEETINGS
+        return () if self.never_contacted() else NO_MEETINGS
 
     def others_tasks(self) -> tuple[Engagement, ...] | Missing:
         """Open tasks that aren't hubsync's; cheap properties never tell of them for sure."""
         return self.contact.others_tasks if self.contact.others_tasks is not None else NO_TASKS
 
-    def _never_contacted(self) -> bool:
+    def never_contacted(self) -> bool:
         """Whether HubSpot's counters say that no contact was ever logged."""
         get = self.properties.get
         return (

@@ -91,6 +91,8 @@ def _hindered(rule: Rule, view: View, horizon: Horizon, managed: bool, cause: Ca
         return "at this Lifecycle stage the rule does not apply (scope in portal.yaml)"
     if cause is None:
         return "its cause is not known"
+    if cause.at > view.now:
+        return f"its cause is still to come, at {shown(cause.at)}"
     if rule.targets and all(view.contact.has_fired(ledger_key(rule.id, cause, t)) for t in rule.targets):
         return "this cause has already fired"
     quiet = view.settled_at(rule.watches, rule.quiet)

@@ -123,6 +123,8 @@ def why_not(rule: Rule, view: View, horizon: Horizon) -> str:
     cause = rule.cause(view)
     if cause is None or isinstance(cause, Missing):
         return "holds, but there is no cause"
+    if cause.at > view.now:
+        return f"holds, but its cause is still to come, at {moment(cause.at)}"
     if horizon.is_backlog(rule.id, cause.at):
         return f"holds, but its cause of {moment(cause.at)} is backlog"
     quiet = view.settled_at(rule.watches, rule.quiet)

@@ -14,7 +14,7 @@ from hubsync.portal.gateway import Gateway
 from hubsync.portal.values import Task
 
 TALK_KINDS = ("emails", "calls", "communications")
-MORE_PROPERTIES = {"emails": ("hs_email_from_email",)}
+MORE_PROPERTIES = {"emails": ("hs_email_from_email", "hs_email_to_email", "hs_email_cc_email")}
 DONE = "COMPLETED"
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from hubsync.policy.changes import CompletedTask
 from hubsync.policy.contact import Contact, Engagement, StageVisit
-from hubsync.policy.facts import FACTS, documented, fact, is_rep_outreach
+from hubsync.policy.engagements import is_rep_outreach
+from hubsync.policy.facts import FACTS, documented, fact
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
 from tests.builders import NOW, a_call, a_contact, a_deal, a_mail, ago, policy
 
@@ -40,7 +41,7 @@ def value(name: str, contact: Contact) -> Any:
     ],
 )
 def test_what_counts_as_a_rep_reaching_out(mark: Engagement, counts: bool) -> None:
-    assert is_rep_outreach(mark, frozenset({"rep@example.org"})) is counts
+    assert is_rep_outreach(mark, frozenset({"rep@example.org"}), policy().engagements) is counts
 
 
 def test_outreach_counts_within_the_cycle_and_up_to_now() -> None:
