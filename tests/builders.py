@@ -228,6 +228,30 @@ def a_call(at: datetime | None = None, *, id: str = "c1", **properties: str | No
     return Engagement("calls", id, at or ago(hours=1), {**values, **properties})
 
 
+def a_reply(at: datetime | None = None, *, id: str = "r1", **properties: str | None) -> Engagement:  # noqa: A002
+    """An e-mail in which the lead answers, an hour ago."""
+    values = {"hs_email_direction": "INCOMING_EMAIL", "hs_email_subject": "Re: Hello", "hs_email_text": "Let us talk."}
+    return Engagement("emails", id, at or ago(hours=1), {**values, **properties})
+
+
+def a_meeting(
+    start: datetime,
+    *,
+    id: str = "t1",  # noqa: A002
+    booked: datetime | None = None,
+    end: datetime | None = None,
+    outcome: str | None = "SCHEDULED",
+) -> Engagement:
+    """A meeting of half an hour, booked a day before it begins."""
+    values = {
+        "hs_createdate": stamp(booked or start - timedelta(days=1)),
+        "hs_meeting_start_time": stamp(start),
+        "hs_meeting_end_time": stamp(end or start + timedelta(minutes=30)),
+        "hs_meeting_outcome": outcome,
+    }
+    return Engagement("meetings", id, start, values)
+
+
 def looked_at(contact: Contact, now: datetime = NOW, of: Policy | None = None, horizon: Horizon = EVER) -> Decision:
     """Decide on a contact of which everything was read."""
     decision = decide(of or policy(), contact, now, horizon)

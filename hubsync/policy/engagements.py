@@ -134,7 +134,8 @@ def mail_kind(view: View, mark: Engagement) -> str:
 
 def last_reply_kind(view: View) -> str | Missing | None:
     """What the last incoming mail was, in whichever cycle; None where none came."""
-    if view.policy.counts_replies and not view.properties.get("hs_sales_email_last_replied"):
+    silent = view.policy.counts_replies and not view.properties.get("hs_sales_email_last_replied")
+    if view.contact.engagements is None and silent:
         return None
     marks = view.engagements()
     if isinstance(marks, Missing):
@@ -184,9 +185,8 @@ def held(view: View) -> list[tuple[datetime, Engagement]] | Missing:
     found = _meetings_of_the_cycle(view)
     if isinstance(found, Missing):
         return found
-    marks = [
-        (min(ends_at(m), view.now), m) for m, _ in found if _outcome(m) == "COMPLETED" and starts_at(m) <= view.now
-    ]
+    took_place = [m for m, _ in found if _outcome(m) == "COMPLETED" and starts_at(m) <= view.now]
+    marks = [(min(ends_at(m), view.now), m) for m in took_place]
     return sorted(marks, key=lambda pair: (pair[0], pair[1].id))
 
 
@@ -237,7 +237,8 @@ def _may_have_met(view: View, since: datetime) -> bool:
     get = view.properties.get
     latest = instant_or_none(get("hs_latest_meeting_activity"))
     lately = instant_or_none(get("engagements_last_meeting_booked"))
-    return latest is None or latest >= since or (lately is not None and lately >= since)
+    known = view.contact.meetings is not None
+    return known or latest is None or latest >= since or (lately is not None and lately >= since)
 
 
 def _in_order(marks: Iterable[Engagement]) -> list[Engagement]:

@@ -20,7 +20,7 @@ from hubsync.policy.planned import next_action, next_action_ends
 from hubsync.policy.requirements import missing_data, qualification_completed
 from hubsync.policy.scoring import engagement_score, next_change, score, score_differs, score_reached
 from hubsync.policy.timeline import WRITER_KINDS
-from hubsync.policy.view import DEALS, HISTORY, Missing, View
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 
 __all__ = ["FACTS", "MOMENT", "NUMBER", "STAGE_KEYS", "STATUS_KEYS", "TEXT", "Fact", "Getter", "documented", "fact"]

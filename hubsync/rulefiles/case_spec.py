@@ -32,7 +32,22 @@ def _instant(text: Any) -> Any:
 
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
-ACTS = ("set", "rep_email", "rep_call", "rep_message", "deal_opened", "deal_won", "deal_lost", "task_completed")
+ACTS = (
+    "set",
+    "rep_email",
+    "rep_call",
+    "rep_message",
+    "lead_email",
+    "connected_call",
+    "meeting_booked",
+    "meeting_held",
+    "form_sent",
+    "marketing_click",
+    "deal_opened",
+    "deal_won",
+    "deal_lost",
+    "task_completed",
+)
 """What can happen to a contact in a case."""
 
 EXPECTATIONS = ("set", "propose", "task", "withdrawn", "finding", "digest", "alert", "backlog", "conflict")
@@ -49,6 +64,15 @@ class DealAct(_Spec):
     reason: Text | None = None
     closes: Instant | None = None
     amount: Text | None = None
+
+
+class MeetingAct(_Spec):
+    """A meeting: when it begins and ends (a day after it was booked, half an hour), and its `hs_meeting_outcome`."""
+
+    id: Text = "1"
+    start: Instant | None = None
+    end: Instant | None = None
+    outcome: Text | None = None
 
 
 class CompletedAct(_Spec):
@@ -70,6 +94,12 @@ class ActSpec(_Spec):
     rep_email: dict[Text, Text] | None = None
     rep_call: dict[Text, Text] | None = None
     rep_message: dict[Text, Text] | None = None
+    lead_email: dict[Text, Text] | None = None
+    connected_call: dict[Text, Text] | None = None
+    meeting_booked: MeetingAct | None = None
+    meeting_held: MeetingAct | None = None
+    form_sent: dict[Text, Text] | None = None
+    marketing_click: dict[Text, Text] | None = None
     deal_opened: DealAct | None = None
     deal_won: DealAct | None = None
     deal_lost: DealAct | None = None

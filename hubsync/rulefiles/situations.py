@@ -13,7 +13,7 @@ from typing import Any
 
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import CompletedTask, Decision, OpenTask
-from hubsync.policy.contact import Contact, Deal, Engagement, OurWrite, StageVisit
+from hubsync.policy.contact import Contact, Deal, OurWrite, StageVisit
 from hubsync.policy.facts import FACTS
 from hubsync.policy.instants import instant_or_none
 from hubsync.policy.policy import Policy
@@ -24,6 +24,7 @@ from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles.case_spec import ActSpec, DealAct
 from hubsync.rulefiles.lines import KeyPath
 from hubsync.rulefiles.records import enter_stages, entry, filled, iso
+from hubsync.rulefiles.talks import CLICKS, TALKS, Talks
 
 AGE = timedelta(days=30)
 """How long before `now` the contact was created, where the case doesn't say."""
@@ -43,12 +44,6 @@ STATED = frozenset(
     | {"owner", "email_domain", "created_by", "churned", "open_deals", "won_deals", "lost_deals", "loss_category"}
 )
 """The facts that a case may state under `contact`; any other name there is a HubSpot property."""
-
-_ENGAGEMENTS: dict[str, tuple[str, dict[str, str]]] = {
-    "rep_email": ("emails", {"hs_email_direction": "EMAIL", "hs_email_status": "SENT"}),
-    "rep_call": ("calls", {"hs_call_direction": "OUTBOUND", "hs_call_status": "COMPLETED"}),
-    "rep_message": ("communications", {"hs_communication_channel_type": "WHATS_APP"}),
-}
 
 
 class SituationFault(ValueError):
@@ -150,7 +145,7 @@ class _Scene:
         self.properties: dict[str, str | None] = {"createdate": iso(self.created)}
         self.history: dict[str, list[dict[str, Any]]] = {}
         self.deals: dict[str, Deal] = {}
-        self.engagements: list[Engagement] = []
+        self.talks = Talks(policy)
         self.ours: list[OurWrite] = []
         self.open_tasks: list[OpenTask] = []
         self.completed: list[CompletedTask] = []
@@ -178,15 +173,15 @@ class _Scene:
                 self.history[name] = [entry(value, self.created, SOURCES[AUTOMATION])]
         enter_stages(self.properties, self.history)
         self.properties.setdefault("num_associated_deals", str(len(self.deals)))
-        self.properties.setdefault("num_contacted_notes", str(len(self.engagements)))
+        self.properties = {**self.talks.derived(self.now), **self.properties}
         return Contact(
             "1",
             self.properties,
             self.history,
             tuple(self.deals.values()),
-            tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
+            self.talks.logged(),
             tuple(self.ours),
-            meetings=(),
+            meetings=self.talks.met(),
             others_tasks=(),
             completed_tasks=tuple(self.completed),
         )
@@ -197,7 +192,7 @@ class _Scene:
         self.properties = dict(contact.properties)
         self.history = {name: [dict(e) for e in entries] for name, entries in (contact.history or {}).items()}
         self.deals = {deal.id: deal for deal in contact.deals or ()}
-        self.engagements = list(contact.engagements or ())
+        self.talks.resume(contact)
         self.ours = list(contact.ours)
         self.open_tasks = list(contact.open_tasks)
         self.completed = list(contact.completed_tasks)
@@ -207,13 +202,14 @@ class _Scene:
         """The same contact after the acts played since."""
         enter_stages(self.properties, self.history)
         self.properties["num_associated_deals"] = str(len(self.deals))
-        self.properties["num_contacted_notes"] = str(len(self.engagements))
+        self.properties |= self.talks.derived(self.now)
         return replace(
             contact,
             properties=self.properties,
             history=self.history,
             deals=tuple(self.deals.values()),
-            engagements=tuple(sorted(self.engagements, key=lambda e: (e.at, e.id))),
+            engagements=self.talks.logged(),
+            meetings=self.talks.met(),
             ours=tuple(self.ours),
             open_tasks=tuple(self.open_tasks),
             completed_tasks=tuple(self.completed),
@@ -293,12 +289,12 @@ class _Scene:
                 value = self._value(name, text, (*path, "set", name)) if name in STATES else filled(text)
                 self._write(STATES.get(name, name), value, act.at, source, act.rule, user)
                 self.acted.add(STATES.get(name, name))
-        elif act.kind in _ENGAGEMENTS:
-            kind, defaults = _ENGAGEMENTS[act.kind]
-            owner = self.properties.get("hubspot_owner_id") or "11"
-            given = {**defaults, "hubspot_owner_id": owner, **getattr(act, act.kind)}
-            shown = {name: filled(value) or None for name, value in given.items()}
-            self.engagements.append(Engagement(kind, str(len(self.engagements) + 1), act.at, shown))
+        elif act.kind in TALKS:
+            self.talks.play(act, self.properties.get("hubspot_owner_id") or "11")
+        elif (meeting := act.meeting_booked or act.meeting_held) is not None:
+            self.talks.meet(act, meeting, self.properties.get("hubspot_owner_id") or "11")
+        elif act.kind in CLICKS:
+            self.properties[CLICKS[act.kind]] = iso(act.at)
         elif act.task_completed is not None:
             self._complete(act.task_completed.template, act.at, (*path, "task_completed", "template"))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,19 @@ from hubsync.policy.causes import CAUSES, combination_entered, ledger_key, once_
 from hubsync.policy.changes import Cause, CompletedTask
 from hubsync.policy.contact import Contact
 from hubsync.policy.view import DEALS, HISTORY, Missing, View
-from tests.builders import NOW, a_contact, a_deal, a_mail, ago, done, looked_at, policy, stamp
+from tests.builders import (
+    NOW,
+    a_contact,
+    a_deal,
+    a_mail,
+    a_meeting,
+    a_reply,
+    ago,
+    done,
+    looked_at,
+    policy,
+    stamp,
+)
 
 EVERYTHING = replace(
     a_contact(
@@ -22,7 +35,11 @@ EVERYTHING = replace(
             a_deal("won", ago(2), id="2"),
             a_deal("lost", ago(1), id="3"),
         ],
-        engagements=[a_mail(ago(5))],
+        engagements=[a_mail(ago(5)), a_reply(ago(2.8))],
+        meetings=[a_meeting(ago(2), booked=ago(3), outcome="COMPLETED"), a_meeting(ago(1), id="t2")],
+        hs_email_last_click_date=stamp(ago(2)),
+        hubsync_review_date="2026-03-01",
+        hs_latest_meeting_activity=stamp(ago(1)),
     ),
     completed_tasks=(CompletedTask(5, "first_contact_task", "first_contact", ago(3.5)),),
 )
@@ -38,6 +55,15 @@ def cause(kind: str, contact: Contact) -> Any:
         ("lead_status_entered", ago(4), None),
         ("lifecycle_stage_entered", ago(6), None),
         ("first_rep_outreach", ago(5), "m1"),
+        ("last_rep_outreach", ago(5), "m1"),
+        ("first_reply", ago(2.8), "r1"),
+        ("first_meeting_booked", ago(3), "t1"),
+        ("first_meeting_held", ago(2) + timedelta(minutes=30), "t1"),
+        ("meeting_without_outcome", ago(1) + timedelta(minutes=30), "t2"),
+        ("reengaged", ago(3), "t1"),
+        ("idle_since", ago(1), None),
+        ("review_date", datetime(2026, 3, 1, tzinfo=UTC), None),
+        ("marketing_click", ago(2), None),
         ("deal_opened", ago(3), "1"),
         ("last_deal_won", ago(2), "2"),
         ("last_deal_lost", ago(1), "3"),
@@ -53,17 +79,17 @@ def test_a_cause_has_its_moment_its_object_and_a_key_that_stays(kind: str, at: o
     assert cause(kind, replace(EVERYTHING)) == found
 
 
-@pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"lead_status_entered", "lifecycle_stage_entered"}))
+@pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"lead_status_entered", "lifecycle_stage_entered", "idle_since"}))
 def test_what_never_happened_is_no_cause(kind: str) -> None:
     assert cause(kind, a_contact("new")) is None
 
 
-@pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"churn"}))
+@pytest.mark.parametrize("kind", sorted(set(CAUSES) - {"churn", "review_date"}))
 def test_a_cause_that_hangs_on_what_was_not_read_says_so(kind: str) -> None:
     known = {"hubsync_score": "5", "hubsync_webinar_attended": stamp(ago(1)), "hubspotscore": "30"}
     known |= dict.fromkeys(("hubsync_project", "hubsync_budget", "hubsync_timeline", "hubsync_authority"), "known")
     contact = replace(EVERYTHING, properties={**EVERYTHING.properties, **known})
-    assert isinstance(cause(kind, replace(contact, history=None, deals=None, engagements=None)), Missing)
+    assert isinstance(cause(kind, replace(contact, history=None, deals=None, engagements=None, meetings=None)), Missing)
 
 
 def test_what_hubsync_wrote_has_the_moment_and_key_of_its_cause_in_the_next_look_too() -> None:
