@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from hubsync.policy.causes import CAUSES, Source
 from hubsync.policy.changes import Cause
 from hubsync.policy.contact import Contact
-from hubsync.policy.facts import FACTS, MOMENT, is_rep_outreach
+from hubsync.policy.engagements import is_rep_outreach
+from hubsync.policy.facts import FACTS, MOMENT
 from hubsync.policy.spec import RuleSpec, RulesSpec, ServiceLevelSpec
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS, Terms
@@ -36,8 +37,9 @@ def _first_rep_outreach(view: View, since: datetime, until: datetime) -> datetim
     marks = view.engagements()
     if isinstance(marks, Missing):
         return marks
-    reached = (m.at for m in marks if since <= m.at < until and is_rep_outreach(m, view.policy.owner_emails))
-    return min(reached, default=None)
+    policy = view.policy
+    within = (m for m in marks if since <= m.at < until)
+    return min((m.at for m in within if is_rep_outreach(m, policy.owner_emails, policy.engagements)), default=None)
 
 
 MEETS: Mapping[str, Moments] = {"first_rep_outreach": _first_rep_outreach}
