@@ -17,7 +17,7 @@ from hubsync.policy.ages import parse_ages
 from hubsync.policy.automations import compile_automations
 from hubsync.policy.conditions import Condition, Test
 from hubsync.policy.data import DataTerms
-from hubsync.policy.data_terms import compile_data
+from hubsync.policy.data_terms import compile_data, meanings
 from hubsync.policy.deals import DealTerms
 from hubsync.policy.engagements import EngagementTerms
 from hubsync.policy.facts import STAGE_KEYS, STATUS_KEYS
@@ -169,7 +169,7 @@ class _Compiler:
             managed_stages=self._managed_stages(),
             managers=dict(portal.managers),
             digest=self.files.digest + mark_of(self.files.rollout),
-            fingerprints=fingerprints(own, specs, self, seen),
+            fingerprints=fingerprints(own, specs, self, seen, meanings(self)),
             foreign=foreign,
             levels=compile_levels(self),
         )

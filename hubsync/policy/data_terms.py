@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hubsync.policy.approval import APPROVAL
 from hubsync.policy.conditions import Test
@@ -65,6 +65,27 @@ def compile_data(owner: _Compiler) -> DataTerms:
             if (shape := owner.schema.properties.get(name)) is not None and shape.type == "string"
         ),
     )
+
+
+def meanings(owner: _Compiler) -> dict[str, Any]:
+    """What the rule files say of facts, without words for people: a rule that asks one changes its meaning with it.
+
+    Only of sections that say something.
+    """
+    portal = owner.files.portal
+    asked = {id_: [one.any_of, one.when] for id_, one in portal.requirements.items()}
+    found: dict[str, Any] = {
+        "missing_data": [asked, portal.required_data] if portal.required_data else None,
+        "qualification_completed": [[asked.get(id_) for id_ in portal.qualification]] if portal.qualification else None,
+        "high_value": portal.high_value or None,
+        "approved_by_listed_approver": sorted(portal.approvers) or None,
+    }
+    for content in owner.files.rules.values():
+        if content.scoring is not None:
+            points = [one.model_dump(exclude={"says"}) for one in content.scoring.points]
+            said = [content.scoring.model_dump(exclude={"points"}), points]
+            found |= dict.fromkeys(("score", "engagement_score", "score_reached"), said)
+    return {name: said for name, said in found.items() if said is not None}
 
 
 def unset(owner: _Compiler) -> dict[str, str]:

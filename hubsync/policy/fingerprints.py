@@ -42,16 +42,21 @@ class Fingerprint:
 
 
 def fingerprints(
-    rules: Iterable[Rule], specs: Mapping[str, RuleSpec], words: Words, scope: str = ""
+    rules: Iterable[Rule],
+    specs: Mapping[str, RuleSpec],
+    words: Words,
+    scope: str = "",
+    meanings: Mapping[str, Any] | None = None,
 ) -> dict[str, Fingerprint]:
     """The fingerprint of every rule by its id; `specs` are the written ones, cells of the matrix have none.
 
-    `scope` is the `scope_mark` of portal.yaml.
+    `scope` is the `scope_mark` of portal.yaml; `meanings` is what the rule files say of a fact, by its name.
     """
     found: dict[str, Fingerprint] = {}
     for rule in rules:
         spec = specs.get(rule.id)
-        groups = sorted(sorted(_condition(c, words) for c in group) for group in rule.groups)
+        told = meanings or {}
+        groups = sorted(sorted(_condition(c, words, told) for c in group) for group in rule.groups)
         when = [groups, rule.says_cause, spec.once_per if spec is not None else "cause"]
         does: Any = [rule.mode, sorted(action.property for action in rule.sets), rule.hard]
         if spec is not None:
@@ -74,13 +79,15 @@ def scope_mark(scope: ScopeSpec, stages: Iterable[str], words: Words) -> str:
     return _digest([meant(scope.model_dump(mode="json")), sorted(stages)])
 
 
-def _condition(condition: Condition, words: Words) -> list[Any]:
+def _condition(condition: Condition, words: Words, meanings: Mapping[str, Any]) -> list[Any]:
     operand = condition.operand
     if isinstance(operand, str):
         operand = words.lists.get(operand, operand)
     if not isinstance(operand, str) and isinstance(operand, Sequence):
         operand = ", ".join(sorted(words.names.get(str(part), str(part)) for part in operand))
-    return [condition.fact.name, condition.operator, words.names.get(operand, operand)]
+    name = condition.fact.name
+    meaning = [_digest(meanings[name])] if name in meanings else []
+    return [name, condition.operator, words.names.get(operand, operand), *meaning]
 
 
 def _digest(value: Any) -> str:
