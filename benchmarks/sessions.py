@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.sandbox_process import ROOT
 from hubsync.portal.gateway import Gateway
-from hubsync.rulefiles.load import load_rules
+from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.sandbox import Portal, Sandbox
 from hubsync.store.database import open_store
 from hubsync.store.store import Store
@@ -27,15 +27,22 @@ UNLIMITED = 10**9
 
 
 @contextmanager
-def a_session(portal: Portal, *, latency: float = 0.0, allowance: int = UNLIMITED) -> Iterator[tuple[Session, Store]]:
-    """Serve `portal`, with the shipped rules and a new database.
+def a_session(
+    portal: Portal,
+    *,
+    latency: float = 0.0,
+    allowance: int = UNLIMITED,
+    rules: LoadedRules | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[tuple[Session, Store]]:
+    """Serve `portal`, with `rules` (None: the shipped ones) and a new database.
 
-    `latency` in seconds is added to every answer; `allowance` calls pass in ten seconds.
+    `latency` in seconds is added to every answer; `allowance` calls pass in ten seconds; `now` is the local clock.
     """
-    rules = load_rules(ROOT / "rules")
+    rules = rules or load_rules(ROOT / "rules")
     with ExitStack() as stack:
         box = stack.enter_context(Sandbox(portal, latency=latency, allowance=allowance, daily=UNLIMITED))
-        gateway = stack.enter_context(Gateway(box.url, lambda: box.token, bulk=True))
+        gateway = stack.enter_context(Gateway(box.url, lambda: box.token, bulk=True, now=now))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = stack.enter_context(open_store("sqlite:///benchmark.db", base=folder))
-        yield Session(gateway, bind(gateway, rules), store, lambda: datetime.now(UTC), BEFORE_EVERYTHING), store
+        yield Session(gateway, bind(gateway, rules), store, now, BEFORE_EVERYTHING), store

@@ -73,6 +73,17 @@ def test_memory_is_noted_at_every_quarter_of_an_audit(run: Run) -> None:
     assert 10 < result["rss_peak"] < 300
 
 
+def test_what_rules_cost_is_counted(run: Run) -> None:
+    rules = ("new_on_becoming_mql", "attempting_on_first_rep_outreach", "imported_lead_without_status")
+    result = run("rule_costs", "--contacts", 100, "--rules", *rules)
+    assert result["contacts"] == 100
+    assert result["rules"] == {
+        "new_on_becoming_mql": [4.0, 6.0],
+        "attempting_on_first_rep_outreach": [8.0, 5.0],
+        "imported_lead_without_status": [4.0, 0.0],
+    }
+
+
 def test_help_is_held_against_a_python_that_does_nothing(run: Run) -> None:
     result = run("help", "--runs", 2)
     assert result["runs"] == 2

@@ -1,0 +1,87 @@
+"""The playbook against the rules: every id that decides about one contact has its rule, its case and its row."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.rule_costs import NOT_STAGED, rows, table_in
+from hubsync.rulefiles.cases import load_cases
+from hubsync.rulefiles.load import load_rules
+from hubsync.rulefiles.outcomes import done
+from hubsync.rulefiles.playing import play
+
+ROOT = Path(__file__).parents[1]
+RULES = ROOT / "rules"
+README = (RULES / "README.md").read_text(encoding="utf-8")
+IDS = [
+    *(f"A{n}" for n in range(1, 21)),
+    *(f"C{n}" for n in range(1, 7)),
+    *(f"L{n}" for n in range(1, 4)),
+    *(f"P{n}" for n in range(1, 4)),
+    *(f"S{n}" for n in range(1, 16)),
+    *("T1", "T2", "T3", "T7", "T8", "T10", "T11", "T14", "T15", "T16"),
+]
+COMING = {
+    *("A4", "A5", "A6", "A8", "A14", "A15", "A16", "A20", "C5", "L1", "L3", "P1", "P2", "P3"),
+    *(f"S{n}" for n in range(1, 14)),
+    *("S15", "T2", "T3", "T7", "T8", "T10", "T14", "T15", "T16"),
+}
+"""What has neither rule nor row yet."""
+
+
+def cells_of(head: str) -> list[list[str]]:
+    """The rows of the table that begins with this line of heads."""
+    text = README.partition(f"{head}\n")[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines()[1:]]
+
+
+MECHANISMS = cells_of("| id | what it is | where | test |")
+
+
+def ids_in(text: str) -> set[str]:
+    return set(re.findall(r"\b[ACLPST]\d+\b", text))
+
+
+def test_every_id_has_a_rule_or_a_row_that_says_where_it_lives() -> None:
+    ruled = {id_ for row in rows(load_rules(RULES)) for id_ in ids_in(row.playbook)}
+    told = {id_ for row in MECHANISMS for id_ in ids_in(row[0])}
+    assert set(IDS) - ruled - told <= COMING
+
+
+def test_every_rule_does_something_in_a_case() -> None:
+    acted = {
+        outcome.rule
+        for case in load_cases(RULES)
+        for look in play(case).looks
+        for outcome in done(look.decision, look.situation.policy)
+    }
+    assert {row.rule for row in rows(load_rules(RULES)) if row.rule != "cell_…"} - acted == set()
+
+
+def test_the_table_of_costs_names_every_rule_as_it_is() -> None:
+    shown = [line.rsplit("|", 3)[0] for line in table_in(README).splitlines()[2:]]
+    assert shown == [row.line("", "").rsplit("|", 3)[0] for row in rows(load_rules(RULES))]
+
+
+def test_the_table_of_costs_holds_numbers() -> None:
+    numbers = [cells[-2:] for cells in cells_of("| playbook | rule | mode | what it does | to look | to act |")]
+    assert numbers
+    for look, act in numbers:
+        assert (look, act) == (NOT_STAGED, NOT_STAGED) or float(look) >= 1 <= 1 + float(act)
+
+
+@pytest.mark.parametrize("row", MECHANISMS, ids=lambda row: str(row[0]))
+def test_what_is_no_rule_lives_where_it_is_said_and_is_tested(row: list[str]) -> None:
+    _, _, where, test = row
+    folder = ROOT
+    for path in re.findall(r"`([^`]+)`", where):
+        file = ROOT / path if "/" in path else folder / path
+        assert file.is_file(), path
+        folder = file.parent
+    file_name, _, name = test.strip("`").partition("::")
+    tree = ast.parse((ROOT / file_name).read_text(encoding="utf-8"))
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
