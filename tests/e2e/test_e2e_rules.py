@@ -1,4 +1,4 @@
-"""Each rule against the sandbox portal, over real HTTP: a contact of its own case gets what the case says, and rests."""
+"""Each rule against the sandbox portal, over real HTTP: a contact of its own case gets what the case says and rests."""
 
 from __future__ import annotations
 
