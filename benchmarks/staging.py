@@ -17,8 +17,8 @@ from hubsync.rulefiles.playing import Case
 from hubsync.rulefiles.situations import SOURCES
 from hubsync.sandbox import Portal, SandboxClock, Switches
 from hubsync.sandbox.acts import sources
+from hubsync.sandbox.population import SAL_STAGE
 from hubsync.sandbox.population.furniture import (
-    SAL_STAGE,
     define_own_properties,
     define_stage,
     define_statuses,
