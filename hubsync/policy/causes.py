@@ -15,7 +15,7 @@ from hubsync.policy import activity, engagements, scoring
 from hubsync.policy.changes import Cause
 from hubsync.policy.contact import Engagement
 from hubsync.policy.deals import DealSummary, Milestone
-from hubsync.policy.facts import completed_task
+from hubsync.policy.facts import completed_task, last_reviewed
 from hubsync.policy.instants import milliseconds
 from hubsync.policy.requirements import qualification_completed
 from hubsync.policy.view import Missing, View
@@ -126,6 +126,11 @@ def _qualification_completed(view: View) -> Cause | Missing | None:
     return Cause(kind, at, f"{kind}:{milliseconds(at)}") if isinstance(at, datetime) else at
 
 
+def _last_reviewed(view: View) -> Cause | Missing | None:
+    at = last_reviewed(view)
+    return at if isinstance(at, Missing) else Cause("last_reviewed", at, f"last_reviewed:{milliseconds(at)}")
+
+
 _status_entered = _entered(STATUS, "lead_status_entered")
 _stage_entered = _entered(STAGE, "lifecycle_stage_entered")
 _deal_opened = _deal("deal_opened", lambda d: d.opened)
@@ -161,6 +166,7 @@ CAUSES: dict[str, tuple[Source, str]] = {
     "deal_close_date": (_deal("deal_close_date", lambda d: d.closes), "the close date of an open deal has come"),
     "deal_step_entered": (_deal("deal_step_entered", lambda d: d.step), "an open deal entered its present step"),
     "task_completed": (_task_completed, "a person completed a hubsync task, and the Lead status has stood since"),
+    "last_reviewed": (_last_reviewed, "the review date was set, or the Lead status entered, if that is later"),
     "churn": (_churn, "the portal marked the customer as lost"),
     "score_reached": (scoring.reached, "the score reached the threshold"),
     "score_changed": (scoring.score_changed, "the score changed, by an event or as points ran out"),

@@ -19,11 +19,18 @@ class Cause:
     id: str | None = None
     since: datetime | None = None
     """When it happened, where the rule waits a while after it (`after`) and `at` is when that time had passed."""
+    whole: datetime | None = None
+    """When all of that time has passed, where the rule waits for a share of it."""
 
     @property
     def happened(self) -> datetime:
         """When it happened, however long the rule waited."""
         return self.since or self.at
+
+    @property
+    def due(self) -> datetime:
+        """When the time that the rule waits for is over, all of it."""
+        return self.whole or self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from hubsync.policy.planned import next_action, next_action_ends
 from hubsync.policy.requirements import missing_data, qualification_completed
 from hubsync.policy.scoring import engagement_score, next_change, score, score_differs, score_reached
 from hubsync.policy.timeline import WRITER_KINDS
-from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, Missing, View
-from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, NO_HISTORY, Missing, View
+from hubsync.policy.vocabulary import REVIEW_DATE, STAGE, STATUS
 
 __all__ = ["FACTS", "MOMENT", "NUMBER", "STAGE_KEYS", "STATUS_KEYS", "TEXT", "Fact", "Getter", "documented", "fact"]
 
@@ -63,6 +63,14 @@ def _covers(view: View) -> Any:
         return summary
     wanted = summary.covered and (view.policy.deals.contacts != "with_status" or bool(view.status))
     return "true" if wanted else "false"
+
+
+def last_reviewed(view: View) -> datetime | Missing:
+    """When the lead was last looked at again: its review date was set, or its Lead status entered, if that is later."""
+    entered, dates = view.entered(STATUS), view.line(REVIEW_DATE)
+    if isinstance(entered, Missing) or isinstance(dates, Missing):
+        return NO_HISTORY
+    return max(entered, dates[-1].at) if dates else entered
 
 
 def completed_task(view: View) -> CompletedTask | Missing | None:
@@ -177,6 +185,14 @@ _FACTS = (
         MOMENT,
         HISTORY,
         "when a person last completed a hubsync task, if the Lead status has stood since",
+    ),
+    Fact(
+        "last_reviewed",
+        last_reviewed,
+        MOMENT,
+        HISTORY,
+        "when the review date was last set, or the Lead status entered, if that is later",
+        STATUS,
     ),
     Fact("completed_task", _completed(lambda t: t.template), TEXT, HISTORY, "the template of that task"),
     Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 STATUS = "hs_lead_status"
 STAGE = "lifecyclestage"
+REVIEW_DATE = "hubsync_review_date"
+"""The contact property that says when to look at a lead again (S8, S9)."""
 PROPOSAL, ANSWER = "hubsync_proposal", "hubsync_proposal_answer"
 """Contact properties of hubsync's own: what it proposes, and what a person says to that (A19)."""
 

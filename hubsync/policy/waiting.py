@@ -19,11 +19,15 @@ from hubsync.policy.worktime import Duration
 def waited(source: Source, wait: Duration) -> Source:
     """The same cause, so much later; what happened in truth stays in `since`."""
 
+    whole = None if wait.share == 100 else replace(wait, share=100)
+
     def cause(view: View) -> Cause | Missing | None:
         found = source(view)
         if found is None or isinstance(found, Missing):
             return found
-        return replace(found, at=wait.after(found.at, view.calendar, view.policy.zone), since=found.at)
+        calendar, zone = view.calendar, view.policy.zone
+        over = None if whole is None else whole.after(found.at, calendar, zone)
+        return replace(found, at=wait.after(found.at, calendar, zone), since=found.at, whole=over)
 
     return cause
 

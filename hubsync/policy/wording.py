@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from hubsync.policy.changes import Cause
 from hubsync.policy.facts import FACTS, MOMENT, STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.spec import Language
 from hubsync.policy.view import Missing, View
+from hubsync.policy.worktime import hours_and_minutes
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 NOTHING = "–"
@@ -47,8 +48,21 @@ WORDS: dict[str, tuple[Word, str]] = {
         lambda v, c, _l: str(v.calendar.days_elapsed(c.happened, v.now)),
         "business days since the cause",
     ),
+    "due": (lambda v, c, language: _moment(c.due, v, language), "when the time that the rule waits for is over"),
+    "left": (lambda v, c, _l: _business_time(v, v.now, c.due), "business time until then"),
+    "over": (lambda v, c, _l: _business_time(v, c.due, v.now), "business time since then"),
 }
 """What a placeholder may name besides facts, with its meaning. A cause is counted from when it happened (`after`)."""
+
+
+def _moment(at: datetime, view: View, language: Language) -> str:
+    """A moment on the wall of the team's clock: "3 March, 14:30"."""
+    zone = view.calendar.zone
+    return f"{day_of(at, zone, language)}, {at.astimezone(zone):%H:%M}"
+
+
+def _business_time(view: View, since: datetime, until: datetime) -> str:
+    return hours_and_minutes(max(view.calendar.elapsed(since, until), timedelta()))
 
 
 def _days(view: View, cause: Cause) -> int:
