@@ -165,7 +165,10 @@ CAUSES: dict[str, tuple[Source, str]] = {
     "last_deal_lost": (_deal("last_deal_lost", lambda d: d.last_lost), "a deal was lost"),
     "deal_close_date": (_deal("deal_close_date", lambda d: d.closes), "the close date of an open deal has come"),
     "deal_step_entered": (_deal("deal_step_entered", lambda d: d.step), "an open deal entered its present step"),
-    "task_completed": (_task_completed, "a person completed a hubsync task, and the Lead status has stood since"),
+    "task_completed": (
+        _task_completed,
+        "a person completed a hubsync task, and the Lead status has stood since it was written",
+    ),
     "last_reviewed": (_last_reviewed, "the review date was set, or the Lead status entered, if that is later"),
     "churn": (_churn, "the portal marked the customer as lost"),
     "score_reached": (scoring.reached, "the score reached the threshold"),

@@ -103,6 +103,8 @@ class OpenTask:
     owner: str | None = None
     due: str = ""
     """Subject, owner id and due date (ISO 8601) as written."""
+    written: datetime | None = None
+    """When it was created, or its cause came about, if that is later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class CompletedTask:
     write_id: int
     rule: str
     template: str
+    written: datetime
     at: datetime
 
 

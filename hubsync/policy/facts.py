@@ -74,12 +74,12 @@ def last_reviewed(view: View) -> datetime | Missing:
 
 
 def completed_task(view: View) -> CompletedTask | Missing | None:
-    """The hubsync task that a person completed last, if the Lead status has stood since (A19, T16)."""
+    """The hubsync task that a person completed last, if the Lead status has stood since it was written (A19, T16)."""
     done = max(view.contact.completed_tasks, key=lambda t: (t.at, t.write_id), default=None)
     if done is None:
         return None
     since = view.entered(STATUS)
-    return since if isinstance(since, Missing) else done if done.at >= since else None
+    return since if isinstance(since, Missing) else done if done.written >= since else None
 
 
 def _completed(read: Callable[[CompletedTask], Any]) -> Getter:
@@ -184,7 +184,7 @@ _FACTS = (
         _completed(lambda t: t.at),
         MOMENT,
         HISTORY,
-        "when a person last completed a hubsync task, if the Lead status has stood since",
+        "when a person last completed a hubsync task, if the Lead status has stood since it was written",
     ),
     Fact(
         "last_reviewed",

@@ -105,7 +105,7 @@ def after(situation: Situation, decision: Decision) -> Situation:
     known = [t.write_id for t in contact.open_tasks] + [t.write_id for t in contact.completed_tasks]
     number = 1 + max(known, default=-1)
     tasks = tuple(
-        OpenTask(n, str(n), t.rule, t.template, t.cause.key, untouched=True)
+        OpenTask(n, str(n), t.rule, t.template, t.cause.key, untouched=True, written=situation.now)
         for n, t in enumerate(decision.tasks, start=number)
     )
     done = replace(
@@ -301,7 +301,7 @@ class _Scene:
             self._deal(getattr(act, act.kind), act.kind.removeprefix("deal_").replace("opened", "open"), act.at)
 
     def _complete(self, template: str, at: datetime, path: KeyPath) -> None:
-        """A person completes the open task of a template; one that no look of the case has written is written first."""
+        """A person completes the open task of a template; one that no look has written was written an hour before."""
         open_one = next((t for t in self.open_tasks if t.template == template), None)
         rule = next((r for r in self.policy.rules if any(t.template == template for t in r.tasks)), None)
         if open_one is None and rule is None:
@@ -309,9 +309,11 @@ class _Scene:
             raise SituationFault(path, f'"{template}" is the template of no rule\'s task{known}')
         if open_one is not None:
             self.open_tasks.remove(open_one)
-            self.completed.append(CompletedTask(open_one.write_id, open_one.rule, template, at))
+            self.completed.append(CompletedTask(open_one.write_id, open_one.rule, template, open_one.written or at, at))
         elif rule is not None:
-            self.completed.append(CompletedTask(-1 - len(self.completed), rule.id, template, at))
+            self.completed.append(
+                CompletedTask(-1 - len(self.completed), rule.id, template, at - timedelta(hours=1), at)
+            )
 
     def _deal(self, act: DealAct, outcome: str, at: datetime) -> None:
         stage = _STAGE_OF[outcome]

@@ -84,7 +84,9 @@ class Book:
                 ours=tuple(ours_of(w) for w in rows if w.kind in {"set", "undo"} and w.state in _HAPPENED),
                 open_tasks=tuple(tasks[w.id] for w in rows if w.id in tasks),
                 completed_tasks=tuple(
-                    CompletedTask(w.id, w.rule, w.target, at) for w in rows if (at := done.get(w.id)) is not None
+                    CompletedTask(w.id, w.rule, w.target, written_at(w), at)
+                    for w in rows
+                    if (at := done.get(w.id)) is not None
                 ),
             )
             if (rows := ledger.get(contact.id, ())) or contact.id in faded
@@ -130,6 +132,7 @@ class Book:
                     subject=row.after or "",
                     owner=row.facts.get("owner"),
                     due=str(row.facts.get("due") or ""),
+                    written=written_at(row),
                 )
         if self.notes:
             self.store.close_tasks(self.portal, dict.fromkeys(gone, self.now))
@@ -159,6 +162,11 @@ def ours_of(row: Write) -> OurWrite:
         by=PERSON if row.cause_kind == BY_A_PERSON else HUBSYNC,
         before=row.before or "",
     )
+
+
+def written_at(row: Write) -> datetime:
+    """When a task was created, by our clock, or its cause came about by HubSpot's, if that is later."""
+    return max(row.answered_at or row.sent_at or EPOCH, row.cause_at or EPOCH)
 
 
 def is_untouched(task: Task, row: Write) -> bool:

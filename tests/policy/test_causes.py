@@ -41,7 +41,7 @@ EVERYTHING = replace(
         hubsync_review_date="2026-03-01",
         hs_latest_meeting_activity=stamp(ago(1)),
     ),
-    completed_tasks=(CompletedTask(5, "first_contact_task", "first_contact", ago(3.5)),),
+    completed_tasks=(CompletedTask(5, "first_contact_task", "first_contact", ago(4), ago(3.5)),),
 )
 
 

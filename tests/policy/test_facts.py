@@ -121,11 +121,16 @@ def test_open_deals_tell_the_first_close_date_and_the_longest_stay_in_a_step() -
 
 
 def test_a_completed_task_counts_until_the_lead_status_changes() -> None:
-    done = (CompletedTask(4, "r", "first_contact", ago(3)), CompletedTask(5, "r", "stale_review", ago(2)))
-    still = replace(a_contact("new", since=ago(4)), completed_tasks=done)
+    done = (
+        CompletedTask(4, "r", "first_contact", ago(4), ago(3)),
+        CompletedTask(5, "r", "stale_review", ago(3), ago(2)),
+    )
+    still = replace(a_contact("new", since=ago(5)), completed_tasks=done)
     assert (value("task_completed", still), value("completed_task", still)) == (ago(2), "stale_review")
     moved = replace(a_contact([("new", ago(4)), ("attempting", ago(1))]), completed_tasks=done)
     assert (value("task_completed", moved), value("completed_task", moved)) == (None, None)
+    just_before = replace(a_contact([("new", ago(4)), ("attempting", ago(2.5))]), completed_tasks=done)
+    assert value("task_completed", just_before) is None
 
 
 @pytest.mark.parametrize(
