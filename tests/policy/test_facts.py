@@ -13,7 +13,7 @@ from hubsync.policy.contact import Contact, Engagement, StageVisit
 from hubsync.policy.engagements import is_rep_outreach
 from hubsync.policy.facts import FACTS, documented, fact
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
-from tests.builders import NOW, a_call, a_contact, a_deal, a_mail, ago, policy
+from tests.builders import NOW, a_call, a_contact, a_deal, a_mail, ago, entry, policy
 
 
 def value(name: str, contact: Contact) -> Any:
@@ -177,3 +177,11 @@ def test_open_tasks_of_others_are_dear_always() -> None:
     contact = a_contact("new")
     assert View(policy(), contact, NOW).others_tasks() == ()
     assert View(policy(), replace(contact, others_tasks=None), NOW).others_tasks() == Missing(TASKS)
+
+
+def test_a_lead_was_reviewed_when_its_review_date_was_set_or_its_status_entered_if_later() -> None:
+    dated = {"hubsync_review_date": [entry("2026-06-01", ago(3)), entry("2026-03-01", ago(40))]}
+    before = a_contact([("new", ago(50)), ("nurture", ago(9))], history=dated)
+    after = a_contact([("new", ago(50)), ("nurture", ago(2))], history=dated)
+    assert (value("last_reviewed", before), value("last_reviewed", after)) == (ago(3), ago(2))
+    assert value("last_reviewed", a_contact("nurture", since=ago(9))) == ago(9)
