@@ -158,11 +158,12 @@ def test_a_task_may_be_due_with_a_level() -> None:
   says: A lead is new.
   when: {lead_status: {is: new}}
   cause: lead_status_entered
-  then: [{create_task: {template: first_contact, due: {service_level: first_contact}}}]
+  then: [{create_task: {template: first_contact, due: {service_level: first_answer}}}]
 """
-    known = policy_with(task, levels=LEVELS)
+    levels = LEVELS.replace("id: first_contact", "id: first_answer")
+    known = policy_with(task, levels=levels)
     [due] = [a.due for r in known.rules if r.id == "reach_out" for a in r.tasks]
     assert str(due) == "2 business hours"
     faults: list[str] = []
-    compile_text(task.replace("service_level: first", "service_level: fist"), faults, levels=LEVELS)
-    assert any('"fist_contact" is no service level; did you mean "first_contact"?' in each for each in faults)
+    compile_text(task.replace("service_level: first", "service_level: fist"), faults, levels=levels)
+    assert any('"fist_answer" is no service level; did you mean "first_answer"?' in each for each in faults)
