@@ -11,9 +11,8 @@ from datetime import UTC, datetime, time
 from hubsync.policy import engagements
 from hubsync.policy.instants import instant_or_none
 from hubsync.policy.view import Missing, View
-from hubsync.policy.vocabulary import STATUS
+from hubsync.policy.vocabulary import REVIEW_DATE, STATUS
 
-REVIEW_DATE = "hubsync_review_date"
 CLICKED = "hs_email_last_click_date"
 FORM_SENT = "recent_conversion_date"
 _TOUCHES = ("notes_last_contacted", "hs_sales_email_last_replied", FORM_SENT)

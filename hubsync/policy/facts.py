@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from hubsync.policy.approval import approved_by_listed_approver, high_value
@@ -138,7 +139,13 @@ _FACTS = (
     Fact("lead_status", _status_key, STATUS_KEYS, 0, "the Lead status as a policy key", STATUS),
     Fact("lifecycle_stage", _stage_key, STAGE_KEYS, 0, "the Lifecycle stage as a policy key", STAGE),
     Fact(
-        "lead_status_entered", lambda v: v.entered(STATUS), MOMENT, HISTORY, "when the Lead status was entered", STATUS
+        "lead_status_entered",
+        lambda v: v.entered(STATUS),
+        MOMENT,
+        HISTORY,
+        "when the Lead status was entered",
+        STATUS,
+        bound=lambda v: v.created,
     ),
     Fact("lifecycle_stage_entered", lambda v: v.entered(STAGE), MOMENT, HISTORY, "when the stage was entered", STAGE),
     Fact(
@@ -193,6 +200,7 @@ _FACTS = (
         HISTORY,
         "when the review date was last set, or the Lead status entered, if that is later",
         STATUS,
+        bound=lambda v: v.created,
     ),
     Fact("completed_task", _completed(lambda t: t.template), TEXT, HISTORY, "the template of that task"),
     Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),
