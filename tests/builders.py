@@ -51,24 +51,24 @@ def ago(days: float = 0, **units: float) -> datetime:
     return NOW - timedelta(days=days, **units)
 
 
-ASIDE = frozenset({"data.yaml", "service_levels.yaml", "red_flags.yaml", "reminders.yaml"})
-"""Files whose rules answer to nearly every lead; they have tests of their own."""
+CORE = frozenset(["A1", "A2", "A3", "A7", "A9", "A10", "A11", "A12", "A13", "A17", "A15", "P1", "P2", "C4", "C6", "T1"])
+"""Playbook ids of the rules that tests of deciding lean on; every other rule has its cases in rules/."""
 
 
 @cache
 def shipped() -> LoadedRules:
-    """The rule files of the repository, without the rules of those that stand aside."""
-    loaded = load_rules(RULES)
-    rules = {
-        name: content.model_copy(update={"rules": []}) if name in ASIDE else content
-        for name, content in loaded.files.rules.items()
+    """The rule files of the repository, of their rules the `CORE`."""
+    found = load_rules(RULES)
+    files = {
+        name: content.model_copy(update={"rules": [r for r in content.rules if r.playbook in CORE]})
+        for name, content in found.files.rules.items()
     }
-    return LoadedRules(loaded.folder, replace(loaded.files, rules=rules), loaded.documents)
+    return LoadedRules(found.folder, replace(found.files, rules=files), found.documents)
 
 
 @cache
 def policy() -> Policy:
-    """The shipped rules, compiled for the portal they describe."""
+    """The core of the shipped rules, compiled for the portal they describe."""
     return shipped().compile()
 
 

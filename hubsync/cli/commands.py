@@ -91,6 +91,7 @@ COMMANDS: tuple[Entry, ...] = (
         "Funnel, times, bottlenecks and more.",
         commands=(
             _at("report", "overrides", "What people changed back, by rule."),
+            _at("report", "digests", "Who is to be told what, by recipient and day."),
             *(
                 _planned(name, summary)
                 for name, summary in (

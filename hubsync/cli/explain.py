@@ -105,6 +105,9 @@ def _now(bench: Workbench, told: Explained) -> Iterator[tuple[str, Cell]]:
         yield "Would change", f"{label} {old} → {new} ({change.playbook})"
     for task in decision.tasks:
         yield "Would create", f'task "{task.subject}" for {portal.owner_name(task.owner)} ({task.playbook})'
+    for notice in decision.notices:
+        who = portal.owner_name(notice.recipient) if notice.recipient else "marketing ops"
+        yield "Would tell", f"{who} ({notice.kind}): {notice.text} ({notice.playbook})"
     for task in decision.held:
         yield "Holds back", f'task "{task.subject}": an older one was edited by a person ({task.playbook})'
     for gone in decision.withdrawn:

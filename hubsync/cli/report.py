@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from hubsync.cli.build import database_of, local_now
+from hubsync.cli.build import database_of
 from hubsync.cli.context import invocation
+from hubsync.cli.digests import digests
 from hubsync.cli.options import FormatOption, OutOption
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.runs import portal_of
-from hubsync.errors import SettingsError
+from hubsync.cli.since import moment_of
 from hubsync.policy.policy import Policy
 from hubsync.policy.tuning import ENOUGH, TOO_MANY, Record
-from hubsync.policy.worktime import parse_duration
 from hubsync.rulefiles.load import load_rules
 from hubsync.store.values import Override
 from hubsync.sync.book import SET_STATUS, UNDO
 from hubsync.sync.overrides import RuleRecord, records, to_be_tuned
 from hubsync.sync.plan import instant
+
+__all__ = ["digests", "overrides"]
 
 SHOWN = 3
 """Of the latest overrides of each rule, so many stand in the table; the other forms have them all."""
@@ -51,7 +53,7 @@ def overrides(
     A rule of which more than 10 % of at least 20 writes were changed back only proposes until it is changed.
     """
     policy = load_rules(invocation(context).settings().rules).compile()
-    moment = _moment(since, policy) if since else None
+    moment = moment_of(since, policy) if since else None
     with database_of(context) as store:
         portal = portal_of(store, invocation(context).portal)
         found = records(store, portal, since=moment)
@@ -125,17 +127,3 @@ def _as_json(found: RuleRecord, playbooks: dict[str, str], tuning: dict[str, Rec
             for one in found.latest
         ],
     }
-
-
-def _moment(text: str, policy: Policy) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    try:
-        return parse_duration(text.removesuffix("ago").strip()).before(local_now(), policy.calendar, policy.zone)
-    except ValueError as error:
-        raise SettingsError(
-            f'--since "{text}": write a date such as 2026-03-31, or a duration such as "30 days".'
-        ) from error

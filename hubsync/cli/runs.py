@@ -16,7 +16,7 @@ from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.errors import SettingsError
 from hubsync.policy.vocabulary import ANSWER, PROPOSAL
 from hubsync.store.store import Store
-from hubsync.store.values import Run, Write
+from hubsync.store.values import NOTICES, Run, Write
 from hubsync.sync.plan import Row, instant
 from hubsync.sync.purging import unknown_run
 from hubsync.sync.setting_up import KIND as SETUP
@@ -101,7 +101,7 @@ def _counted(store: Store, portal: int, run: Run) -> Run:
     if run.state != "interrupted" or run.counts:
         return run
     rows = store.writes_of_run(portal, run.id)
-    changes = Counter(w.state for w in rows if w.kind != "task" and w.target not in {PROPOSAL, ANSWER})
+    changes = Counter(w.state for w in rows if w.kind not in {"task", *NOTICES} and w.target not in {PROPOSAL, ANSWER})
     counts = {f"{CHANGES}{state}": count for state, count in changes.items()}
     tasks = sum(w.kind == "task" and w.state == "applied" for w in rows)
     return replace(run, counts={**counts, "contacts": len({w.contact for w in rows}), "tasks": tasks})

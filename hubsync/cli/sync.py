@@ -137,6 +137,8 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
         *((f"Changes {state}", count) for state, count in sorted(tally.states().items())),
         *((f"Tasks {state}", count) for state, count in sorted(_states(tally.tasks).items())),
     ]
+    if tally.told:
+        facts.append(("Digest entries and alerts", f"{len(tally.told)}; hubsync report digests lists them"))
     if tally.withdrawn:
         facts.append(("Tasks taken back", tally.withdrawn))
     if tally.uncertain:
@@ -188,6 +190,7 @@ def _document(outcome: Outcome, seconds: float) -> dict[str, Any]:
         "contacts": tally.contacts,
         "changes": tally.changes,
         "tasks": tally.tasks,
+        "digests": tally.told,
         "conflicts": tally.conflicts,
         "held": tally.held,
         "waiting": tally.waiting,

@@ -128,11 +128,13 @@ def _facts(bench: Workbench, undoing: Undoing, writes: bool) -> list[tuple[str, 
     facts += [(f"Changes {state}", states.count(state)) for state in sorted(set(states))]
     tasks = [t.state for t in undoing.tasks]
     facts += [(f"Tasks {state.replace('_', ' ')}", tasks.count(state)) for state in sorted(set(tasks))]
+    if undoing.told:
+        facts.append(("Digest entries and alerts dropped", len(undoing.told)))
     if undoing.before:
         facts.append(("Undone before", undoing.before))
     if undoing.purged:
         facts.append(("Purged, so left as they are", undoing.purged))
-    if not undoing.changes and not undoing.tasks:
+    if not undoing.changes and not undoing.tasks and not undoing.told:
         facts.append(("Left to undo", 0))
     return facts
 
@@ -170,6 +172,7 @@ def _document(undoing: Undoing, writes: bool) -> dict[str, Any]:
         "mode": "write" if writes else "plan",
         "changes": [c.row() for c in undoing.changes],
         "tasks": [t.row() for t in undoing.tasks],
+        **({"digests": len(undoing.told)} if undoing.told else {}),
     }
 
 

@@ -144,8 +144,8 @@ def parked_for(rule: str) -> str:
 
 
 def without_changes(decision: Decision) -> Decision:
-    """The decision with nothing of it left to write: no change, no task, no cause spent."""
-    return replace(decision, changes=(), tasks=(), withdrawn=(), superseded=())
+    """The decision with nothing of it left to write: no change, no task, nobody told, no cause spent."""
+    return replace(decision, changes=(), tasks=(), notices=(), withdrawn=(), superseded=())
 
 
 def refill(store: Store, portal: int, buckets: Buckets, now: datetime) -> None:

@@ -301,6 +301,7 @@ class Shift:
 
     def _count(self, tally: Tally, looks: int) -> None:
         self._counts["contacts"] += looks
+        self._counts["told"] += len(tally.told)
         self._counts["tasks"] += sum(t["state"] == "applied" for t in tally.tasks)
         self._counts["overridden"] += tally.overridden
         self._counts.update({f"changes_{state}": count for state, count in tally.states().items()})

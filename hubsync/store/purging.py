@@ -46,7 +46,7 @@ from hubsync.store.tables import (
     write,
 )
 from hubsync.store.tables import run as run_table
-from hubsync.store.values import FREE_STATES
+from hubsync.store.values import FREE_STATES, NOTICES
 
 _INCREMENTAL = 2
 HAPPENED = ("sent", "applied", "undone", "overridden")
@@ -192,7 +192,7 @@ class Purging:
         spent = [
             (row.contact_id, row.rule, row.cause_key, row.target)
             for row in rows
-            if row.kind in {"set", "task"} and row.state not in FREE_STATES
+            if row.kind in {"set", "task", *NOTICES} and row.state not in FREE_STATES
         ]
         if spent:
             fading.keep(tx, self._portal, spent)
@@ -262,7 +262,7 @@ def _is_not_needed(row: FromClause, cut: Cut) -> ColumnElement[bool]:
         c.state.not_in(("planned", "sent")),
         or_(
             c.state.not_in(HAPPENED),
-            c.kind == "withdraw",
+            c.kind.in_(("withdraw", *NOTICES)),
             and_(c.kind == "task", or_(c.state != "applied", c.closed_at.is_not(None))),
             and_(c.kind == "set", replaced),
         ),

@@ -15,6 +15,7 @@ from typing import Any, Self
 from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, tuning, work
 from hubsync.store.engine import Database
 from hubsync.store.exporting import Exporting
+from hubsync.store.notices import Notices
 from hubsync.store.occupancy import occupied
 from hubsync.store.parking import Parking
 from hubsync.store.purging import Purging
@@ -43,6 +44,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._db = database
         self.parking = Parking(database)
+        self.notices = Notices(database)
 
     def __enter__(self) -> Self:
         return self
@@ -65,8 +67,6 @@ class Store:
         held, and the lease can't change hands before the end. Never make a slow call (HubSpot, a person) inside.
         """
         return self._db.begin(portal=portal, epoch=epoch)
-
-    # Portals and rules -------------------------------------------------------------------------------------------
 
     def known_portal(self) -> int | None:
         """The one portal this database serves; None where it has seen none, or several (`portals()` lists them)."""

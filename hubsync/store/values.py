@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-WriteKind = Literal["set", "task", "undo", "withdraw"]
+WriteKind = Literal["set", "task", "undo", "withdraw", "digest", "alert"]
+NOTICES: frozenset[WriteKind] = frozenset({"digest", "alert"})
+"""Kinds of rows that stand for no call, but for what somebody is told (store/notices.py)."""
 WriteState = Literal["planned", "sent", "applied", "not_applied", "refused", "superseded", "overridden", "undone"]
 RunState = Literal["running", "done", "stopped", "interrupted", "failed"]
 """stopped: by the guard; interrupted: Ctrl-C or a process that died; failed: an error."""

@@ -19,7 +19,7 @@ from hubsync.sync.authors import BACKLOG, asked_by, writer_of
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import SET_STATUS
 from hubsync.sync.explained import Explained, Field, explain, is_elsewhere, seen
-from hubsync.sync.plan import Row, cause_row, change_row, instant, task_row
+from hubsync.sync.plan import Row, cause_row, change_row, instant, notice_row, task_row
 from hubsync.sync.reconcile import Session
 from hubsync.sync.standing import said, standing
 
@@ -58,6 +58,7 @@ def document(portal: BoundPortal, told: Explained) -> Row:
             "changes": [change_row(told.contact.id, c, "planned") for c in decision.changes],
             "tasks": [task_row(told.contact.id, t, "planned") for t in decision.tasks],
             "withdrawn": [{"task": w.task.task_id, "why": w.why} for w in decision.withdrawn],
+            "digests": [notice_row(told.contact.id, n, "planned") for n in decision.notices],
             "held": [task_row(told.contact.id, t, "held") for t in decision.held],
             "findings": [
                 {"rule": f.rule, "kind": f.kind, "backlog": f.backlog, "message": f.message} for f in decision.findings

@@ -163,6 +163,7 @@ def rules_of(
 def _idle(rule: Rule, one: RuleWhy, view: View, decision: Decision) -> str:
     """Why a rule that holds is not among what the decision does; "" where it is."""
     acting = {c.rule for c in decision.changes} | {t.rule for t in (*decision.tasks, *decision.held)}
+    acting |= {n.rule for n in decision.notices}
     notes = [f for f in decision.findings if f.rule == rule.id]
     if rule.id in acting or (notes and (rule.mode != "auto" or not rule.sets)):
         return ""

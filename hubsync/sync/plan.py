@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from hubsync.policy.changes import PROPOSE, Cause, CreateTask, Finding, SetProperty, Superseded, WithdrawTask
+from hubsync.policy.changes import PROPOSE, Cause, CreateTask, Finding, Notice, SetProperty, Superseded, WithdrawTask
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Policy
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -99,6 +99,20 @@ def task_row(contact: str, task: CreateTask, state: str) -> Row:
     }
 
 
+def notice_row(contact: str, notice: Notice, state: str) -> Row:
+    """An entry of a digest, or an alert, as JSON has it; a recipient of null is marketing ops."""
+    return {
+        "contact": contact,
+        "rule": notice.rule,
+        "playbook": notice.playbook,
+        "kind": notice.kind,
+        "to": notice.to,
+        "recipient": notice.recipient,
+        "text": notice.text,
+        "state": state,
+    }
+
+
 def finding_row(write: Write, message: str) -> Row:
     """Something about one of hubsync's writes that somebody should look at, as JSON has it."""
     return {
@@ -157,6 +171,8 @@ class Tally:
     """Writes that people were found to have changed back (A18)."""
     changes: list[Row] = field(default_factory=list)
     tasks: list[Row] = field(default_factory=list)
+    told: list[Row] = field(default_factory=list)
+    """Entries of digests, and alerts."""
     conflicts: list[Row] = field(default_factory=list)
     held: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)

@@ -34,7 +34,7 @@ from hubsync.sync.neighbours import admit_alone
 from hubsync.sync.overrides import OverrideWatch
 from hubsync.sync.pacing import Pacer
 from hubsync.sync.pen import Pen
-from hubsync.sync.plan import Planned, Tally, change_row, plan_of, superseded_row, task_row, withdrawal_row
+from hubsync.sync.plan import Planned, Tally, change_row, notice_row, plan_of, superseded_row, task_row, withdrawal_row
 from hubsync.sync.proposals import Proposals, is_told
 from hubsync.sync.recovery import recover, uncertain_tasks
 from hubsync.sync.scope import (
@@ -130,6 +130,7 @@ def _list(look: Look, tally: Tally) -> None:
     tally.changes += [superseded_row(contact, s) for s in decision.superseded]
     tally.tasks += [task_row(contact, t, "planned") for t in decision.tasks]
     tally.tasks += [withdrawal_row(contact, w, "to_withdraw") for w in decision.withdrawn]
+    tally.told += [notice_row(contact, n, "planned") for n in decision.notices]
 
 
 def write(
@@ -328,6 +329,7 @@ def _counts(tally: Tally) -> dict[str, int]:
         "contacts": tally.contacts,
         "in_scope": tally.in_scope,
         "tasks": sum(t["state"] == "applied" for t in tally.tasks),
+        "told": len(tally.told),
         "withdrawn": tally.withdrawn,
         "waiting": tally.waiting,
         "backlog": tally.backlog,

@@ -17,7 +17,7 @@ from hubsync.policy.view import Missing
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.store.purging import COUNTED
 from hubsync.store.store import Store
-from hubsync.store.values import Run, Write
+from hubsync.store.values import NOTICES, Run, Write
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.book import TASK_COMPLETED, is_untouched
 from hubsync.sync.plan import Row
@@ -80,6 +80,8 @@ class Undoing:
     run: int | None = None
     changes: list[Change] = field(default_factory=list)
     tasks: list[TaskBack] = field(default_factory=list)
+    told: list[Write] = field(default_factory=list)
+    """Digest entries and alerts that nobody has been told yet: they are dropped."""
     before: int = 0
     """Changes of the run that were undone already."""
     purged: int = 0
@@ -96,8 +98,10 @@ class Undoing:
     @property
     def has_work(self) -> bool:
         """Whether writing would do anything."""
-        return any(c.state == "planned" for c in self.changes) or any(
-            t.state in {"planned", "gone"} for t in self.tasks
+        return (
+            any(c.state == "planned" for c in self.changes)
+            or any(t.state in {"planned", "gone"} for t in self.tasks)
+            or bool(self.told)
         )
 
 
@@ -122,6 +126,7 @@ def of_run(store: Store, portal: int, number: int) -> tuple[Undoing, list[Write]
         )
     rows = store.writes_of_run(portal, number)
     undoing = Undoing(run, before=sum(r.state == "undone" for r in rows), purged=run.counts.get(COUNTED, 0))
+    undoing.told = [r for r in rows if r.kind in NOTICES and r.state == "applied" and r.closed_at is None]
     changes = [r for r in rows if r.kind == "set" and r.state == "applied"]
     return undoing, changes, [r for r in rows if r.kind == "task" and r.state == "applied" and r.object_id]
 

@@ -131,13 +131,15 @@ class _Undoer:
 
     def run(self, advance: Advance) -> None:
         """Take everything back, 100 contacts at a time; tasks last."""
-        _, rows, tasks = of_run(self.pen.store, self.pen.portal.id, self.undone.undoes.id)
+        undoing, rows, tasks = of_run(self.pen.store, self.pen.portal.id, self.undone.undoes.id)
         for batch in by_contact(rows):
             self._batch(batch)
             advance(len({r.contact for r in batch}))
         self._find_out()
         self._look_after()
         self._take_back(tasks)
+        self._note(undoing.told, f"undone by run {self.pen.run}")
+        self.undone.told = undoing.told
 
     def _batch(self, rows: Sequence[Write]) -> None:
         judged = self._judge(rows)

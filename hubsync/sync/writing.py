@@ -26,6 +26,7 @@ from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
 from hubsync.sync.proposals import OWN, is_told
 from hubsync.sync.recovery import known_app, settle_values
+from hubsync.sync.telling import record_notices
 from hubsync.sync.withdrawing import withdraw
 
 BATCH = 100
@@ -77,6 +78,7 @@ class Writer:
         self.tally.withdrawn += sum(row["state"] == "withdrawn" for row in taken_back)
         self._spend([(look, s) for look in looks for s in look.decision.superseded])
         landed = self._set(looks)
+        self.tally.told += record_notices(self.pen, [look for look in looks if look.contact.id in landed])
         for look in looks:
             self.tally.acted += look.decision.acts
             if look.contact.id in landed:

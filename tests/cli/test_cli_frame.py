@@ -59,7 +59,7 @@ def test_every_name_of_the_contract_is_a_command() -> None:
         *("demo", "sandbox", "init", "check", "setup", "audit", "sync", "serve", "explain", "runs", "undo"),
         *("set-status", "backlog", "rollout", "guard", "rules", "report", "db"),
         *(f"rules {name}" for name in ("check", "test", "prove", "backtest", "show", "guide", "schema")),
-        *(f"report {name}" for name in ("funnel", "time", "bottlenecks", "reps", "sla", "overrides")),
+        *(f"report {name}" for name in ("funnel", "time", "bottlenecks", "reps", "sla", "overrides", "digests")),
         *(f"report {name}" for name in ("quality", "mqls", "capacity", "review")),
         *(f"db {name}" for name in ("upgrade", "export", "purge", "rebuild")),
     }

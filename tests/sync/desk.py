@@ -15,11 +15,12 @@ from typing import Any, Self
 
 from hubsync.policy.spec import RolloutSpec
 from hubsync.portal.gateway import Gateway
-from hubsync.rulefiles.load import LoadedRules
+from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.sandbox import Portal, Sandbox, SandboxClock, acts
 from hubsync.sandbox.journal import Write as PortalWrite
 from hubsync.sandbox.population.furniture import define_own_properties, define_statuses
 from hubsync.sandbox.records import Entry, Record
+from hubsync.settings import default_rules
 from hubsync.store import Store
 from hubsync.store.database import open_store
 from hubsync.store.values import Write
@@ -40,8 +41,14 @@ MQL, SQL = "marketingqualifiedlead", "salesqualifiedlead"
 
 @functools.cache
 def rules() -> LoadedRules:
-    """The rules that come with hubsync, with a roll-out that is over: all at auto, at their pace."""
+    """The core of the rules that come with hubsync, with a roll-out that is over: all at auto, at their pace."""
     return rolled_out(shipped())
+
+
+@functools.cache
+def all_rules() -> LoadedRules:
+    """All rules that come with hubsync, with a roll-out that is over."""
+    return rolled_out(load_rules(default_rules()))
 
 
 def rolled_out(loaded: LoadedRules) -> LoadedRules:

@@ -97,6 +97,9 @@ def own_properties() -> tuple[Property, ...]:
         Property("hubsync_score", "hubsync: score", "number", "number", GROUP, shipped=False),
         Property("hubsync_webinar_attended", "hubsync: webinar attended", "date", "date", GROUP, shipped=False),
         Property("hubsync_approval", "hubsync: approval", "enumeration", "select", GROUP, APPROVALS, shipped=False),
+        Property("hubsync_nurture_since", "hubsync: in nurture since", "date", "date", GROUP, shipped=False),
+        Property("hubsync_goodbye", "hubsync: goodbye", "date", "date", GROUP, shipped=False),
+        Property("hubsync_send_calendar_link", "hubsync: send the calendar link", "date", "date", GROUP, shipped=False),
     )
 
 

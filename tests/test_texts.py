@@ -1,0 +1,83 @@
+"""What the shipped rules say in other languages: nothing is missing, nothing too much, and every fact is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from hubsync.policy.spec import Language, RuleSpec, RulesSpec, Spec, TextsSpec
+from hubsync.policy.wording import placeholders
+from hubsync.rulefiles.load import LANGUAGES, LoadedRules, load_rules
+from hubsync.settings import default_rules
+
+SHIPPED = load_rules(default_rules())
+
+
+def english_of_rule(rule: RuleSpec) -> Iterator[tuple[str, str]]:
+    """What a rule says, by the key of its translation."""
+    yield "says", rule.says
+    if rule.ask:
+        yield "ask", rule.ask
+    for action in rule.then:
+        if action.finding is not None:
+            yield "finding", action.finding if isinstance(action.finding, str) else action.finding.message
+        for kind, notice in (("digest", action.digest), ("alert", action.alert)):
+            if notice is not None and notice.text is not None:
+                yield kind, notice.text
+
+
+def english() -> dict[tuple[str, str, str], str]:
+    """Every text of the rule files: (section, id, key) → text."""
+    found: dict[tuple[str, str, str], str] = {}
+    contents: list[RulesSpec] = list(SHIPPED.files.rules.values())
+    for content in contents:
+        for rule in content.rules:
+            found |= {("rules", rule.id, key): text for key, text in english_of_rule(rule)}
+        for name, template in content.templates.items():
+            keys = ("subject", "body", "text")
+            found |= {("templates", name, key): text for key in keys if (text := getattr(template, key))}
+    return found
+
+
+def said(texts: TextsSpec) -> dict[tuple[str, str, str], str]:
+    """Every text of a language but the definitions of statuses."""
+    sections: dict[str, dict[str, Spec]] = {"rules": {**texts.rules}, "templates": {**texts.templates}}
+    return {
+        (section, name, key): str(text)
+        for section, entries in sections.items()
+        for name, entry in entries.items()
+        for key, text in entry.model_dump(exclude_none=True).items()
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_of_the_rules_is_there_in_every_language(language: Language) -> None:
+    there = said(SHIPPED.files.texts[language])
+    assert sorted(english().keys() - there.keys()) == []
+    assert sorted(there.keys() - english().keys()) == []
+    assert [place for place, text in there.items() if not text.strip()] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_tells_the_same_facts(language: Language) -> None:
+    there = said(SHIPPED.files.texts[language])
+    differ = {
+        place: sorted(set(placeholders(there[place])) ^ set(placeholders(text)))
+        for place, text in english().items()
+        if place in there
+    }
+    assert {place: names for place, names in differ.items() if names} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_rules_compile_in_every_language_and_speak_it(language: Language) -> None:
+    files = SHIPPED.files
+    spoken = replace(files, portal=files.portal.model_copy(update={"language": language}))
+    policy = LoadedRules(SHIPPED.folder, spoken, SHIPPED.documents).compile()
+    first = policy.rule("first_contact_task")
+    assert first is not None
+    told = files.texts[language]
+    assert first.says == told.rules["first_contact_task"].says
+    assert [task.subject.text for task in first.tasks] == [told.templates["first_contact"].subject]
