@@ -1,8 +1,8 @@
 """Packs: rule sets of their own, each kept as what differs from the shipped rules (rules/packs/NAME/).
 
-A pack's file replaces the shipped one of the same name, or stands beside the others; of its portal.yaml only those
-sections that it holds replace the shipped ones. pack.yaml says what the pack is for and which shipped files it leaves
-out. Put together, a folder is whole: nothing in it says that there ever were packs.
+pack.yaml says what the pack is for and which shipped files it takes. What the pack holds of its own is laid over these:
+top-level sections replace those of the same name, and in lists of rules and cases each entry the one with its id or
+name. Put together, a folder is whole: nothing in it says that there ever were packs.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-from pydantic import Field
-
 from hubsync.errors import RuleFileError, SettingsError
-from hubsync.policy.compile import PORTAL
 from hubsync.policy.spec import Spec, Text
 from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles.lines import read
@@ -23,14 +20,16 @@ from hubsync.rulefiles.models import validate
 UNIVERSAL = "universal"
 """The pack that is the shipped rules themselves."""
 FOLDER, ABOUT = "packs", "pack.yaml"
-_SECTION = re.compile(r"([a-z_]+):")
+CASES = "_test.yaml"
+BY_ENTRY = {"rules": "id", "cases": "name"}
+"""Sections that are lists of entries, and the key by which an entry is known."""
 
 
 class PackSpec(Spec):
-    """pack.yaml: what the pack is for, and the shipped files (cases among them) that it goes without."""
+    """pack.yaml: what the pack is for, and which shipped files it takes, each with its cases (None: all there are)."""
 
     says: Text
-    leaves_out: list[Text] = Field(default_factory=list)
+    takes: list[Text] | None = None
 
 
 def names(base: Path) -> list[str]:
@@ -46,8 +45,8 @@ def about(base: Path, name: str) -> PackSpec:
     document = read(path, f"{FOLDER}/{name}/{ABOUT}")
     spec, faults = validate(PackSpec, document)
     faults += [
-        document.problem(("leaves_out", number), f'"{file}" is no file of the shipped rules')
-        for number, file in enumerate(spec.leaves_out if spec is not None else ())
+        document.problem(("takes", number), f'"{file}" is no file of the shipped rules')
+        for number, file in enumerate((spec.takes if spec is not None else None) or ())
         if not (base / file).is_file()
     ]
     if spec is None or faults:
@@ -57,39 +56,47 @@ def about(base: Path, name: str) -> PackSpec:
 
 def assemble(base: Path, name: str, folder: Path) -> None:
     """Write the rules of a pack into a folder that doesn't exist yet. Raises as `about`, or OSError."""
-    left_out = about(base, name).leaves_out if name != UNIVERSAL else []
+    takes = about(base, name).takes if name != UNIVERSAL else None
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("__pycache__", FOLDER))
-    for file in left_out:
-        (folder / file).unlink()
+    if takes is not None:
+        for path in folder.rglob("*.yaml"):
+            if str(path.relative_to(folder)).replace(CASES, ".yaml") not in takes:
+                path.unlink()
     if name == UNIVERSAL:
         return
     own = base / FOLDER / name
-    for path in sorted(own.rglob("*")):
-        target = folder / path.relative_to(own)
-        if path.is_dir() or path.name == ABOUT:
+    for path in sorted(own.rglob("*.yaml")):
+        if path.name == ABOUT:
             continue
-        if path.relative_to(own) == Path(PORTAL):
-            target.write_text(laid_over(_text(target), _text(path)), encoding="utf-8")
-        else:
-            target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, target)
+        target = folder / path.relative_to(own)
+        target.parent.mkdir(exist_ok=True)
+        text = path.read_text(encoding="utf-8")
+        target.write_text(laid_over(target.read_text(encoding="utf-8"), text) if target.exists() else text, "utf-8")
 
 
 def laid_over(below: str, above: str) -> str:
-    """A file with the sections of another one laid over it, comments included; new ones come last."""
-    head, sections = _sections(below)
-    _, own = _sections(above)
-    return head + "".join((sections | own).values())
+    """A file with another one laid over it, comments included; what is new comes last."""
+    return _merged(below, above, re.compile(r"([a-z_]+):"))
 
 
-def _sections(text: str) -> tuple[str, dict[str, str]]:
-    """What stands before the first top-level key, and each key's lines with the comments right above them."""
+def _merged(below: str, above: str, mark: re.Pattern[str]) -> str:
+    head, parts = _parts(below, mark)
+    _, own = _parts(above, mark)
+    for name, part in own.items():
+        key = BY_ENTRY.get(name)
+        within = name in parts and key is not None
+        parts[name] = _merged(parts[name], part, re.compile(rf"  - {key}: (.+)")) if within else part
+    return head + "".join(part if part.endswith("\n") else f"{part}\n" for part in parts.values())
+
+
+def _parts(text: str, mark: re.Pattern[str]) -> tuple[str, dict[str, str]]:
+    """What stands before the first line that begins with the mark, and each such part with the comments right above."""
     lines = text.splitlines(keepends=True)
     starts: list[tuple[int, str]] = []
     for number, line in enumerate(lines):
-        if found := _SECTION.match(line):
+        if found := mark.match(line):
             start = number
-            while start and lines[start - 1].startswith("#"):
+            while start and lines[start - 1].lstrip().startswith("#"):
                 start -= 1
             starts.append((start, found[1]))
     ends = [start for start, _ in starts[1:]] + [len(lines)]
@@ -97,7 +104,3 @@ def _sections(text: str) -> tuple[str, dict[str, str]]:
     return "".join(lines[:first]), {
         name: "".join(lines[start:end]) for (start, name), end in zip(starts, ends, strict=True)
     }
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
