@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,11 +80,6 @@ def test_nothing_in_a_pack_equals_the_shipped_rules(name: str) -> None:
         if (shipped := default_rules() / path.relative_to(own)).is_file() and shipped.read_bytes() == path.read_bytes()
     ]
     assert same == []
-    sections = load_rules(default_rules()).documents["portal.yaml"].data
-    assert isinstance(sections, dict)
-    portal = own / "portal.yaml"
-    held = re.findall(r"^([a-z_]+):", portal.read_text(encoding="utf-8"), re.MULTILINE) if portal.exists() else []
-    assert set(held) <= set(sections)
     assert about(default_rules(), name).says
 
 
@@ -109,23 +103,34 @@ def test_sections_are_replaced_with_their_comments_and_new_ones_come_last() -> N
     )
 
 
+@pytest.mark.parametrize(("section", "key"), [("rules", "id"), ("cases", "name"), ("matrix", "row")])
+def test_of_rules_cases_and_rows_those_of_the_same_name_are_replaced(section: str, key: str) -> None:
+    below = f"{section}:\n  # One.\n  - {key}: one\n    a: 1\n\n  - {key}: two\n    a: 2\nlast: 1\n"
+    above = f"{section}:\n  # Other.\n  - {key}: one\n    a: 3\n\n  - {key}: three\n    a: 4\n"
+    assert laid_over(below, above) == (
+        f"{section}:\n  # Other.\n  - {key}: one\n    a: 3\n\n  - {key}: two\n    a: 2\n"
+        f"  - {key}: three\n    a: 4\nlast: 1\n"
+    )
+
+
 def test_a_pack_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r'"inbound8" is no pack; did you mean "inbound-8"\?; packs: universal, '):
         assemble(default_rules(), "inbound8", tmp_path / "rules")
     assert not (tmp_path / "rules").exists()
 
 
-def test_what_a_pack_leaves_out_must_be_there_to_be_left_out(tmp_path: Path) -> None:
+def test_a_pack_takes_the_files_it_names_with_their_cases(tmp_path: Path) -> None:
     base = tmp_path / "base"
     (base / "packs" / "mine").mkdir(parents=True)
-    (base / "tasks.yaml").write_text("rules: []\n")
+    for name in ("README.md", "tasks.yaml", "tasks_test.yaml", "flags.yaml", "flags_test.yaml"):
+        (base / name).write_text("rules: []\n")
     pack = base / "packs" / "mine" / "pack.yaml"
-    pack.write_text("says: Mine.\nleaves_out: [tasks.yaml, taks.yaml]\n")
+    pack.write_text("says: Mine.\ntakes: [tasks.yaml, taks.yaml]\n")
     with pytest.raises(RuleFileError, match=r'packs/mine/pack.yaml:2:\d+: "taks.yaml" is no file of the shipped rules'):
         assemble(base, "mine", tmp_path / "made")
-    pack.write_text("says: Mine.\nleaves_out: [tasks.yaml]\n")
+    pack.write_text("says: Mine.\ntakes: [tasks.yaml]\n")
     assemble(base, "mine", tmp_path / "made")
-    assert list((tmp_path / "made").iterdir()) == []
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"README.md", "tasks.yaml", "tasks_test.yaml"}
 
 
 # hubsync init --pack ------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def init(
         typer.Option("--open-means", help="What this portal uses HubSpot's Lead status Open for."),
     ] = None,
     pack: Annotated[
-        str, typer.Option("--pack", metavar="NAME", help="Which rule set: universal (twelve statuses) or inbound-8.")
+        str, typer.Option("--pack", metavar="NAME", help="Which rule set: universal, inbound-8 or bant.")
     ] = UNIVERSAL,
     from_portal: Annotated[
         bool,

@@ -1,8 +1,8 @@
 """Packs: rule sets of their own, each kept as what differs from the shipped rules (rules/packs/NAME/).
 
 pack.yaml says what the pack is for and which shipped files it takes. What the pack holds of its own is laid over these:
-top-level sections replace those of the same name, and in lists of rules and cases each entry the one with its id or
-name. Put together, a folder is whole: nothing in it says that there ever were packs.
+top-level sections replace those of the same name; in lists of rules, cases and rows, entries replace those of the same
+id, name or stage. Put together, a folder is whole: nothing in it says that there ever were packs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNIVERSAL = "universal"
 """The pack that is the shipped rules themselves."""
 FOLDER, ABOUT = "packs", "pack.yaml"
 CASES = "_test.yaml"
-BY_ENTRY = {"rules": "id", "cases": "name"}
+BY_ENTRY = {"rules": "id", "cases": "name", "matrix": "row"}
 """Sections that are lists of entries, and the key by which an entry is known."""
 
 
