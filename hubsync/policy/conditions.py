@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from hubsync.policy import facts
+from hubsync.policy.deadlines import Deadline
 from hubsync.policy.facts import MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
 from hubsync.policy.instants import parse_instant
 from hubsync.policy.view import Missing, View
@@ -307,22 +308,29 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
     ahead = operator.endswith("from_now")
     more = operator.startswith("is_more")
 
+    bound = fact.bound if operator == "is_more_than_ago" else None
+    deadline = Deadline(duration)
+
     def edge(view: View, value: datetime) -> datetime:
         """The moment at which the condition changes by itself."""
         calendar, zone = view.calendar, view.policy.zone
         return duration.before(value, calendar, zone) if ahead else duration.after(value, calendar, zone)
 
-    bound = fact.bound if operator == "is_more_than_ago" else None
+    def over(view: View, value: datetime) -> bool:
+        """Whether that moment has come."""
+        if ahead:
+            return edge(view, value) <= view.now
+        return deadline.has_passed(value, view.now, view.calendar, view.policy.zone)
 
     def test(view: View) -> int:
-        if bound is not None and edge(view, bound(view)) > view.now:
+        if bound is not None and not over(view, bound(view)):
             return 0
         value = fact.get(view)
         if value.__class__ is Missing:
             return -int(value.mask)
         if value is None:
             return 0
-        passed = edge(view, value) <= view.now
+        passed = over(view, value)
         if ahead:
             return int(not passed if more else passed and value > view.now)
         return int(passed if more else not passed and value <= view.now)
@@ -331,7 +339,7 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
         value = fact.get(view)
         if value.__class__ is Missing and bound is not None:
             value = bound(view)
-        if value is None or value.__class__ is Missing:
+        if value is None or value.__class__ is Missing or (not ahead and over(view, value)):
             return None
         moments = [m for m in (edge(view, value), value) if m > view.now]
         return min(moments, default=None)
