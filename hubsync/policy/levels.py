@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from hubsync.policy.causes import CAUSES, Source
@@ -231,7 +232,7 @@ def _runs(level: ServiceLevel, view: View) -> list[Clock] | Missing:
             return cause
         return [_clock(level, view, cause.at, None, met=False)] if isinstance(cause, Cause) else []
     found: list[Clock] = []
-    for stay, following in zip(line, [*line[1:], None], strict=True):
+    for stay, following in zip_longest(line, line[1:]):
         if stay.value not in level.values:
             continue
         ended = following.at if following is not None else None

@@ -101,6 +101,10 @@ def test_an_outreach_counts_for_the_stay_it_fell_into() -> None:
     assert [(c.started, c.state) for c in found] == [(MONDAY, STOPPED), (MONDAY + 24 * HOUR, MET)]
 
 
+def test_a_contact_that_never_had_a_status_has_no_clock() -> None:
+    assert clocks(a_policy(), a_contact("none", "lead"), MONDAY) == ()
+
+
 def test_what_was_not_read_is_said() -> None:
     contact = a_contact([("new", MONDAY)], "lead", num_contacted_notes="2")
     assert clocks(a_policy(), replace(contact, history=None), MONDAY) == Missing(HISTORY)
