@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from string import Formatter
 
 import pytest
 
-from hubsync.policy.spec import Language, RuleSpec, RulesSpec, Spec, TextsSpec
+from hubsync.policy.sentences import NONE, SENTENCES
+from hubsync.policy.spec import CellSpec, Language, RuleSpec, RulesSpec, Spec, TextsSpec
 from hubsync.policy.wording import placeholders
 from hubsync.rulefiles.load import LANGUAGES, LoadedRules, load_rules
 from hubsync.settings import default_rules
@@ -81,3 +83,31 @@ def test_the_rules_compile_in_every_language_and_speak_it(language: Language) ->
     told = files.texts[language]
     assert first.says == told.rules["first_contact_task"].says
     assert [task.subject.text for task in first.tasks] == [told.templates["first_contact"].subject]
+
+
+def sentences() -> set[str]:
+    """What the matrix reports, and what hubsync itself says."""
+    cells = [c for row in SHIPPED.files.matrix.matrix for c in row.cells.values() if isinstance(c, CellSpec)]
+    return {*SENTENCES, *(text for cell in cells for text in (cell.report, cell.ask_deal) if text)}
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_there_with_its_words_and_none_is_left_over(language: Language) -> None:
+    there = SHIPPED.files.texts[language].sentences
+    assert sorted(sentences() ^ there.keys()) == []
+    assert [english for english, text in there.items() if fields(english) != fields(text)] == []
+
+
+def test_a_cell_of_the_matrix_proposes_in_the_language_of_the_portal() -> None:
+    files = SHIPPED.files
+    spoken = replace(files, portal=files.portal.model_copy(update={"language": "de"}))
+    policy = LoadedRules(SHIPPED.folder, spoken, SHIPPED.documents).compile()
+    cell = policy.rule("cell_sql_new")
+    assert cell is not None
+    said = "Sales-qualifizierter Lead und Neu passen nicht zusammen. Der Leadstatus sollte In Bearbeitung sein."
+    assert cell.says == said
+    assert policy.say(NONE) == "keiner"

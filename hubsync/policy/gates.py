@@ -12,6 +12,7 @@ from hubsync.policy import timeline
 from hubsync.policy.changes import Cause
 from hubsync.policy.policy import Policy
 from hubsync.policy.rules import Rule
+from hubsync.policy.sentences import CHOSEN, MOVED_BACK, UNDONE
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE
 
@@ -25,6 +26,8 @@ class Overruled:
 
 
 BY_PERSON, BY_BACKWARD_MOVE, BY_UNDO = "A person chose it", "The stage was moved back", "It was undone"
+STAYS = {BY_PERSON: CHOSEN, BY_BACKWARD_MOVE: MOVED_BACK, BY_UNDO: UNDONE}
+"""What a finding says of each."""
 
 
 def overruled(view: View, rule: Rule, name: str, cause: Cause) -> Overruled | Missing | None:

@@ -6,7 +6,7 @@ the stage the status's entry, so that a person's later choice wins (C2). That no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,18 @@ from hubsync.policy import causes
 from hubsync.policy.actions import KEYED, ActionCompiler, lacks_a_key
 from hubsync.policy.causes import Source
 from hubsync.policy.rules import AUTO, PROPOSE, REPORT, Action, FindingAction, Rule, SetAction
-from hubsync.policy.spec import CellSpec, MatrixRowSpec, MatrixSpec
+from hubsync.policy.sentences import (
+    MISFIT,
+    MISFIT_OPEN,
+    MISFIT_WITHOUT,
+    NO_STAGE,
+    NO_STATUS,
+    SHOULD_BE_SET,
+    SHOULD_BE_STAGE,
+    SHOULD_BE_STATUS,
+)
+from hubsync.policy.spec import CellSpec, Language, MatrixRowSpec, MatrixSpec
+from hubsync.policy.texts import Texts
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.wording import Wording
 from hubsync.policy.words import did_you_mean
@@ -193,7 +204,9 @@ class _Matrix:
             conditions["lead_status_entered"] = {"is_more_than_ago": cell.for_}
         group = tuple(self.owner.conditions(conditions, MATRIX, path))
         actions: list[Action] = []
-        says = cell.report or cell.ask_deal or self._says(stage, status, side, values)
+        words = self.owner.texts
+        told = cell.report or cell.ask_deal
+        says = words.sentence(told) if told else self._says(stage, status, side, values)
         if values:
             sets, lacking = self.actions.sets(values, MATRIX, (*path, "set" if cell.set is not None else "propose"))
             if lacks_a_key(lacking):
@@ -222,21 +235,26 @@ class _Matrix:
         )
 
     def _says(self, stage: str, status: str, side: str, values: dict[str, Any]) -> str:
-        portal = self.owner.files.portal
-        at = portal.stages[stage].labels.get("en", stage) if stage != NONE else "No stage"
-        has = portal.statuses[status].labels.get("en", status) if status != NONE else "no Lead status"
-        deal = {"open": " with a deal open", "without": " with no deal open"}.get(side, "")
-        wants = " and ".join(self._wanted(name, value) for name, value in values.items())
-        return f"{at}{deal} and {has} don't go together" + (f": {wants}." if wants else ".")
+        portal, words = self.owner.files.portal, self.owner.texts
+        at = labelled(portal.stages[stage].labels, stage, words) if stage != NONE else words.sentence(NO_STAGE)
+        has = labelled(portal.statuses[status].labels, status, words) if status != NONE else words.sentence(NO_STATUS)
+        misfit = {"open": MISFIT_OPEN, "without": MISFIT_WITHOUT}.get(side, MISFIT)
+        said = [words.sentence(misfit).format(stage=at, status=has)]
+        return " ".join([*said, *(self._wanted(name, value) for name, value in values.items())])
 
     def _wanted(self, name: str, value: Any) -> str:
-        portal = self.owner.files.portal
+        portal, words = self.owner.files.portal, self.owner.texts
         key = self.owner.names.get(value, value) if isinstance(value, str) else ""
         if name == "lead_status" and key in portal.statuses:
-            return f"the Lead status should be {portal.statuses[key].labels.get('en', key)}"
+            return words.sentence(SHOULD_BE_STATUS).format(value=labelled(portal.statuses[key].labels, key, words))
         if name == "lifecycle_stage" and key in portal.stages:
-            return f"the Lifecycle stage should be {portal.stages[key].labels.get('en', key)}"
-        return f"{name} should be set"
+            return words.sentence(SHOULD_BE_STAGE).format(value=labelled(portal.stages[key].labels, key, words))
+        return words.sentence(SHOULD_BE_SET).format(value=name)
+
+
+def labelled(labels: Mapping[Language, str], key: str, texts: Texts) -> str:
+    """A label of portal.yaml in the texts' language, else the English one, else the key."""
+    return labels.get(texts.language) or labels.get("en", key)
 
 
 def _cause(values: dict[str, Any], side: str, name: str, hard: bool) -> Source:

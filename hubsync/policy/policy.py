@@ -146,6 +146,8 @@ class Policy:
     """The service levels whose clocks can be told (L1)."""
     up_for_tuning: frozenset[str] = frozenset()
     """Rules that only propose because people changed back too much of what they wrote (A18)."""
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    """What hubsync itself says, by its English, in the language of portal.yaml (policy/sentences.py)."""
     managers: Mapping[str, str] = field(default_factory=dict)
     """Owner id of a rep → owner id of the rep's manager."""
     by_team: Mapping[str, Policy] = field(default_factory=dict)
@@ -154,6 +156,10 @@ class Policy:
     """Workflows of the portal's own, as declared (rules/foreign.yaml): what else writes, for `rules prove`."""
     brakes: bool = True
     """Whether hubsync refuses to fight (A18). Only a proof switches it off: rules must rest without it."""
+
+    def say(self, english: str, **words: object) -> str:
+        """A sentence of policy/sentences.py, its words filled in."""
+        return self.sentences.get(english, english).format(**words)
 
     def of(self, contact: Contact) -> Policy:
         """The policy for this contact: that of the first of its owner's teams that has one of its own."""

@@ -12,9 +12,10 @@ from hubsync.policy.brake import braked
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import CORRECT, PROPOSE, REPORT, Cause, Conflict, Finding, SetProperty, Superseded
 from hubsync.policy.contest import MAIN, Want, conflict, contest
-from hubsync.policy.gates import Overruled, moves_backward, overruled
+from hubsync.policy.gates import STAYS, Overruled, moves_backward, overruled
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import AUTO, Cell, Residual, Rule, SetAction
+from hubsync.policy.sentences import CORRECTED_ONCE, TASK_WOULD_COME
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.wording import Wording
@@ -326,7 +327,7 @@ class Settlement:
         for task in rule.tasks:
             if not fired(ledger_key(rule.id, cause, task.template)):
                 subject = self._filled(task.subject, cause)
-                said.append(subject and f'{rule.says} A task "{subject}" would be written.')
+                said.append(subject and f"{rule.says} {self.policy.say(TASK_WOULD_COME, subject=subject)}")
         notices = [n for n in rule.notices if not fired(ledger_key(rule.id, cause, n.target))]
         said += [self._filled(notice.text, cause) for notice in notices]
         for message in [text for text in said if text][:1]:
@@ -343,10 +344,10 @@ class Settlement:
     def _stays(self, rule: Rule, cause: Cause, choice: Overruled | None) -> None:
         """A finding for a combination that doesn't fit and is left as it is."""
         if choice is None:
-            reason = "It was corrected once for this cause and changed again since."
+            reason = self.policy.say(CORRECTED_ONCE)
         else:
             day = choice.at.astimezone(self.policy.zone).date().isoformat()
-            reason = f"{choice.how} on {day}, so it stays."
+            reason = self.policy.say(STAYS[choice.how], day=day)
         self._note(rule, cause, REPORT, f"{rule.says} {reason}")
 
     def _note(

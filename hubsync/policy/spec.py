@@ -322,3 +322,5 @@ class TextsSpec(Spec):
     templates: dict[Text, TemplateTextSpec] = {}
     rules: dict[Text, RuleTextSpec] = {}
     statuses: dict[Text, StatusTextSpec] = {}
+    sentences: dict[Text, Text] = {}
+    """By the English sentence: what matrix.yaml reports, and what hubsync itself says."""

@@ -37,6 +37,10 @@ class Texts:
         """A rule's `says` or `ask`."""
         return self._translated("rules", rule, key) or text
 
+    def sentence(self, english: str) -> str:
+        """What matrix.yaml or hubsync itself says."""
+        return self.translated.sentences.get(english, english)
+
     def of_rule(self, rule: str, key: str, text: str, source: str, path: KeyPath) -> Wording:
         """A rule's finding, digest or alert; `source` and `path` lead to its English."""
         return self._wording(text, source, path, ("rules", rule, key))

@@ -15,6 +15,7 @@ from typing import Any
 from hubsync.errors import UnsafePlan
 from hubsync.policy.changes import Cause, CreateTask, Decision
 from hubsync.policy.pacing import BURST, CAP, DIGEST, NOBODY, Allotment, Held, Pace, Past, Wish, allot, origin_of
+from hubsync.policy.sentences import AND_MORE, MORE_WAIT, ONE_WAITS, THEIRS_TOMORROW
 from hubsync.policy.settlement import earlier
 from hubsync.policy.tasks import REPLACED
 from hubsync.store.store import Store
@@ -202,14 +203,12 @@ class Pacer:
         day = self.now.astimezone(self.pace.zone).date().isoformat()
         site = f"https://{self.portal.account.ui_domain or 'app.hubspot.com'}/contacts/{self.portal.id}/record/0-1"
         lines = [f"{w.subject}: {site}/{w.contact}" for w in some[:LISTED]]
-        more = [f"and {len(some) - LISTED:,} more"] if len(some) > LISTED else []
-        one = len(some) == 1
+        say = self.portal.policy.say
+        more = [say(AND_MORE, count=f"{len(some) - LISTED:,}")] if len(some) > LISTED else []
         return CreateTask(
             template="digest",
-            subject=f"{len(some):,} more lead{'' if one else 's'} wait{'s' if one else ''} for you",
-            body="<br>".join(
-                [f"You have {self.pace.per_owner} new tasks for today. These get theirs tomorrow:", *lines, *more]
-            ),
+            subject=say(ONE_WAITS if len(some) == 1 else MORE_WAIT, count=f"{len(some):,}"),
+            body="<br>".join([say(THEIRS_TOMORROW, count=self.pace.per_owner), *lines, *more]),
             owner=owner or None,
             due=self.pace.calendar(owner).after(self.now, timedelta(hours=2)),
             priority="NONE",

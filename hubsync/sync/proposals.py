@@ -16,6 +16,7 @@ from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import PROPOSE, Cause, Decision, Finding, SetProperty, Superseded
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Policy
+from hubsync.policy.sentences import NONE
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import ANSWER, PROPOSAL, STAGE, STATUS
 
@@ -62,8 +63,9 @@ class Proposals:
     def _text(self, proposal: Finding) -> str:
         name, old, new = proposal.fix or ("", "", "")
         words = {STATUS: self.policy.statuses, STAGE: self.policy.stages}.get(name)
-        before = (words.label(words.key(old)) if words is not None else old) if old else "none"
-        after = (words.label(words.key(new)) if words is not None else new) if new else "none"
+        none = self.policy.say(NONE)
+        before = (words.label(words.key(old)) if words is not None else old) if old else none
+        after = (words.label(words.key(new)) if words is not None else new) if new else none
         return f"{before} → {after}: {proposal.message} ({proposal.rule}, {proposal.playbook})"
 
     def _written(self, contact: Contact, proposal: Finding, shown: str, text: str) -> list[SetProperty]:

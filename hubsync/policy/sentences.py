@@ -1,0 +1,31 @@
+"""What hubsync itself says on records, in tasks and findings, in English; `sentences:` of texts/ has the rest.
+
+Numbers, days and labels stand in braces. A translation is found by the English sentence. Pure.
+"""
+
+from __future__ import annotations
+
+NONE = "none"
+NO_STAGE, NO_STATUS = "No stage", "no Lead status"
+MISFIT = "{stage} and {status} don't go together."
+MISFIT_OPEN = "{stage} with a deal open and {status} don't go together."
+MISFIT_WITHOUT = "{stage} with no deal open and {status} don't go together."
+SHOULD_BE_STATUS = "The Lead status should be {value}."
+SHOULD_BE_STAGE = "The Lifecycle stage should be {value}."
+SHOULD_BE_SET = "{value} should be set."
+TASK_WOULD_COME = 'A task "{subject}" would be written.'
+CHOSEN = "A person chose it on {day}, so it stays."
+MOVED_BACK = "The stage was moved back on {day}, so it stays."
+UNDONE = "It was undone on {day}, so it stays."
+CORRECTED_ONCE = "It was corrected once for this cause and changed again since."
+ONE_WAITS = "1 more lead waits for you"
+MORE_WAIT = "{count} more leads wait for you"
+THEIRS_TOMORROW = "You have {count} new tasks for today. These get theirs tomorrow:"
+AND_MORE = "and {count} more"
+
+SENTENCES = (
+    *(NONE, NO_STAGE, NO_STATUS, MISFIT, MISFIT_OPEN, MISFIT_WITHOUT),
+    *(SHOULD_BE_STATUS, SHOULD_BE_STAGE, SHOULD_BE_SET, TASK_WOULD_COME),
+    *(CHOSEN, MOVED_BACK, UNDONE, CORRECTED_ONCE, ONE_WAITS, MORE_WAIT, THEIRS_TOMORROW, AND_MORE),
+)
+"""All of them; a test holds every language against it."""
