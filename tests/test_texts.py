@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from hubsync.errors import RuleFileError
 from hubsync.policy.sentences import NONE, SENTENCES
 from hubsync.policy.spec import CellSpec, Language, RuleSpec, RulesSpec, Spec, TextsSpec
 from hubsync.policy.wording import placeholders
+from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.load import LANGUAGES, LoadedRules, load_rules
 from hubsync.settings import default_rules
 
@@ -111,3 +115,21 @@ def test_a_cell_of_the_matrix_proposes_in_the_language_of_the_portal() -> None:
     said = "Sales-qualifizierter Lead und Neu passen nicht zusammen. Der Leadstatus sollte In Bearbeitung sein."
     assert cell.says == said
     assert policy.say(NONE) == "keiner"
+
+
+def test_a_misspelt_id_an_unknown_key_and_an_unknown_language_are_told_with_their_line(tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    shutil.copytree(default_rules(), folder)
+    fr = folder / "texts" / "fr.yaml"
+    written = fr.read_text(encoding="utf-8")
+    fr.write_text(written.replace("  new_on_becoming_mql:", "  new_on_becoming_mqll:"), encoding="utf-8")
+    line = written[: written.index("  new_on_becoming_mql:")].count("\n") + 1
+    told = [(Path(p.file).name, p.line, p.message) for p in advise(load_rules(folder)) if "fr.yaml" in p.file]
+    assert told == [
+        ("fr.yaml", line, '"new_on_becoming_mqll" is none of the rules; did you mean "new_on_becoming_mql"?')
+    ]
+    fr.write_text("rules:\n  new_on_becoming_mql: {sais: Bonjour.}\n", encoding="utf-8")
+    (folder / "texts" / "es.yaml").write_text("rules: {}\n", encoding="utf-8")
+    with pytest.raises(RuleFileError) as caught:
+        load_rules(folder)
+    assert [(Path(p.file).name, p.line) for p in caught.value.problems] == [("es.yaml", 1), ("fr.yaml", 2)]

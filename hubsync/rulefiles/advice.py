@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from hubsync.errors import Problem
 from hubsync.policy.compile import PORTAL
 from hubsync.policy.order import unordered
+from hubsync.policy.texts import file_of
+from hubsync.policy.words import did_you_mean
 from hubsync.rulefiles.load import LoadedRules
 
 MOST_STATUSES = 12
@@ -18,7 +20,7 @@ MOST_STATUSES = 12
 def advise(rules: LoadedRules) -> list[Problem]:
     """Every finding, in the order of the file."""
     return sorted(
-        [*_too_many(rules), *_undefined(rules), *_alike(rules), *_unordered(rules)],
+        [*_too_many(rules), *_undefined(rules), *_alike(rules), *_unordered(rules), *_misspelt(rules)],
         key=lambda p: (p.file, p.line, p.column),
     )
 
@@ -70,3 +72,22 @@ def _unordered(rules: LoadedRules) -> Iterator[Problem]:
             f"Let one say `outranks: [...]` with the other's id, or keep their conditions apart.",
             key=True,
         )
+
+
+def _misspelt(rules: LoadedRules) -> Iterator[Problem]:
+    """Texts in another language under an id that looks like one that has none there: nobody would ever read them."""
+    contents = rules.files.rules.values()
+    known = {
+        "rules": [spec.id for content in contents for spec in content.rules],
+        "templates": [name for content in contents for name in content.templates],
+        "statuses": list(rules.files.portal.statuses),
+    }
+    for language, texts in rules.files.texts.items():
+        for section, ids in known.items():
+            there = getattr(texts, section)
+            for name in there.keys() - set(ids):
+                near = did_you_mean(name, [id_ for id_ in ids if id_ not in there])
+                if near:
+                    yield rules.documents[file_of(language)].problem(
+                        (section, name), f'"{name}" is none of the {section}{near}', key=True
+                    )
