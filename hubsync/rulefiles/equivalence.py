@@ -9,13 +9,14 @@ on what the rest of the rules leave isn't seen here: such a mutant counts, and h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hubsync.policy.cells import lay_out
 from hubsync.policy.conditions import OPERATORS, Condition
 from hubsync.policy.contact import Contact
 from hubsync.policy.facts import MOMENT, NUMBER, STAGE_KEYS, STATUS_KEYS, TEXT, Fact
+from hubsync.policy.gates import moves_backward
 from hubsync.policy.instants import EPOCH
 from hubsync.policy.policy import Policy
 from hubsync.policy.portal_spec import PortalSpec
@@ -51,6 +52,8 @@ class Asking:
 
     policy: Policy
     portal: PortalSpec
+    fixed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By rule: the Lead status and Lifecycle stage it sets whatever the contact, as HubSpot's values."""
 
     def same(self, one: Sequence[tuple[Rule, str]], other: Sequence[tuple[Rule, str]]) -> bool:
         """Whether both lists of rules, each with the name of its cause, ask the same at every cell."""
@@ -75,10 +78,19 @@ class Asking:
             for (status, stage), cell in asked.items():
                 if cell.everything:
                     groups = (self._group(g, status, stage, cause, candidates) for g in rule.groups)
-                    found = frozenset(g for g in groups if g is not None)
-                    if found:
+                    found = _widest([g for g in groups if g is not None])
+                    if found and not self._idle(rule, status, stage):
                         tables[status, stage, number] = found
         return tables
+
+    def _idle(self, rule: Rule, status: str, stage: str) -> bool:
+        """Whether the rule has nothing to change at a cell: Lead status and stage are so, or the stage is beyond."""
+        fixed = self.fixed.get(rule.id, {})
+        main = [a.property for a in rule.sets if a.property in {STATUS, STAGE}]
+        if not main or not fixed.keys() >= set(main) or (rule.mode != AUTO and len(main) < len(rule.actions)):
+            return False
+        old = {STATUS: status, STAGE: stage}
+        return all(fixed[n] == old[n] or moves_backward(self.policy, n, old[n], fixed[n]) for n in main)
 
     def _group(
         self, group: Sequence[Condition], status: str, stage: str, cause: str, candidates: Mapping[str, Sequence[Any]]
@@ -158,6 +170,21 @@ class Asking:
 _NUMERIC = frozenset(
     {"is_more_than", "is_less_than", "is_at_least", "is_at_most", "is_above", "is_below", "is_between"}
 )
+
+
+def _widest(groups: Iterable[frozenset[tuple[str, Any]]]) -> Table:
+    """The groups without those that hold only where another one does."""
+    distinct = set(groups)
+    return frozenset(g for g in distinct if not any(g != other and _within(g, other) for other in distinct))
+
+
+def _within(group: frozenset[tuple[str, Any]], other: frozenset[tuple[str, Any]]) -> bool:
+    """Whether a group holds only where the other one does: it asks all of that, and no less strictly."""
+    values = {name: allowed for name, allowed in group if isinstance(allowed, frozenset)}
+    return all(
+        values[name] <= allowed if isinstance(allowed, frozenset) and name in values else (name, allowed) in group
+        for name, allowed in other
+    )
 
 
 def _compatible(one: frozenset[tuple[str, Any]], other: frozenset[tuple[str, Any]]) -> bool:

@@ -6,20 +6,19 @@ refuse, isn't counted. The verdicts don't depend on how many processes share the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from hubsync.policy.cells import lay_out
 from hubsync.policy.compile import MATRIX, compile_policy
 from hubsync.policy.groups import KeyPath
 from hubsync.policy.policy import Policy
 from hubsync.policy.rules import Cell, Residual, Rule
 from hubsync.policy.ruleset import RuleSet
-from hubsync.policy.spec import MatrixRowSpec, MatrixSpec, RulesSpec
+from hubsync.policy.spec import MatrixSpec
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.rulefiles.cases import Case, load_cases
 from hubsync.rulefiles.equivalence import Asking
@@ -94,11 +93,18 @@ class _Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
-    """The rules, compiled, that stand in a ground before and after a mutation; None after: the files refuse it."""
+class _Ground:
+    """A policy that some cases are played with, the mutant in it, and the rules before and after."""
 
+    case: Case
     before: tuple[Rule, ...]
-    after: tuple[Rule, ...] | None
+    after: tuple[Rule, ...]
+    policy: Policy
+
+    def matters(self, former: Policy, stands: Iterable[tuple[str, str]]) -> bool:
+        """Whether any of these rules is asked at one of these combinations, before or after."""
+        names = {r.id for r in (*self.before, *self.after)}
+        return any(_asks(policy.cells.get(at), names) for at in stands for policy in (former, self.policy))
 
 
 @dataclass(slots=True)
@@ -113,6 +119,7 @@ class Bench:
     """Per case: the combinations of Lead status and Lifecycle stage that come up in it."""
     acted: list[frozenset[str]] = field(init=False)
     """Per case: the rules that act in it."""
+    _rows: dict[tuple[int, int], Policy | None] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = load_rules(self.folder)
@@ -141,43 +148,51 @@ class Bench:
         return Mutant(document.file, line, target.about, target.mutation.says, self._judge(target))
 
     def _judge(self, target: _Target) -> str:
-        versions: dict[int, _Version] = {}
-        policies: dict[int, Policy] = {}
-        for one in self.played:
-            ground = id(one.case.situation.policy)
-            if ground not in versions:
-                versions[ground] = _compiled(one.case, target)
-                if versions[ground].after is None:
-                    return REFUSED
+        grounds: dict[int, _Ground | None] = {}
         order = sorted(range(len(self.played)), key=lambda n: target.about not in self.acted[n])
         for number in order:
             case = self.played[number].case
-            version = versions[id(case.situation.policy)]
-            if version.after is None or not (version.before or version.after):
+            policy = case.situation.policy
+            if id(policy) not in grounds:
+                grounds[id(policy)] = self._ground(case, target)
+            ground = grounds[id(policy)]
+            if ground is None:
+                return REFUSED
+            if not ground.matters(policy, self.stands[number]):
                 continue
-            ground = id(case.situation.policy)
-            if ground not in policies:
-                policies[ground] = _spliced(case.situation.policy, version.before, version.after, case)
-            here = policies[ground]
-            names = {r.id for r in (*version.before, *version.after)}
-            if not any(
-                _asks(p.cells.get(at), names) for at in self.stands[number] for p in (case.situation.policy, here)
-            ):
-                continue
-            if not play(replace(case, situation=replace(case.situation, policy=here))).result.ok:
+            if not play(replace(case, situation=replace(case.situation, policy=ground.policy))).result.ok:
                 return CAUGHT
-        return SAME if self._changes_nothing(target, versions) else SURVIVED
+        known = [ground for ground in grounds.values() if ground is not None]
+        return SAME if self._changes_nothing(target, known) else SURVIVED
 
-    def _changes_nothing(self, target: _Target, versions: Mapping[int, _Version]) -> bool:
+    def _ground(self, case: Case, target: _Target) -> _Ground | None:
+        """The policy of a case with the mutant in it; None where the rule files refuse the mutant."""
+        files, policy = _files(case), case.situation.policy
+        change: Callable[[Any], Any] = target.mutation.change
+        if target.file == MATRIX:
+            row = files.matrix.matrix[target.number]
+            key = id(policy), target.number
+            if key not in self._rows:
+                self._rows[key] = _part(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[row])), MATRIX)
+            old = self._rows[key]
+            before = old.rules if old is not None else ()
+            part = _part(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[change(row)])), MATRIX)
+        else:
+            spec = change(files.rules[target.file].rules[target.number])
+            nothing: dict[str, Any] = {"rules": [], "service_levels": []}
+            content = {name: one.model_copy(update=nothing) for name, one in files.rules.items()}
+            rules = [spec] if spec is not None else []
+            content[target.file] = content[target.file].model_copy(update={"rules": rules})
+            before = tuple(r for r in policy.rules if r.id == target.about)
+            part = _part(case, replace(files, rules=content, matrix=MatrixSpec(matrix=[])), target.file)
+        return _Ground(case, before, part.rules, _spliced(policy, before, part)) if part is not None else None
+
+    def _changes_nothing(self, target: _Target, grounds: Sequence[_Ground]) -> bool:
         """Whether the mutant decides the same by construction, wherever the rule is on."""
-        mutation = target.mutation
-        grounds = {id(one.case.situation.policy): one.case for one in self.played}
-        on = [(grounds[g], v.before, v.after) for g, v in versions.items() if v.before and v.after is not None]
-        if not on:
-            return False
-        if mutation.also:
-            return all(self._never_meet(case, before[0], target) for case, before, _ in on)
-        return all(_same(case, before, after, target) for case, before, after in on)
+        on = [ground for ground in grounds if ground.before]
+        if target.mutation.also:
+            return bool(on) and all(self._never_meet(g.case, g.before[0], target) for g in on)
+        return bool(on) and all(_same(g.case, g.before, g.after, target) for g in on)
 
     def _never_meet(self, case: Case, rule: Rule, target: _Target) -> bool:
         """Whether the rule and the one it outranks can't want different values at once."""
@@ -198,8 +213,22 @@ def _same(case: Case, before: Sequence[Rule], after: Sequence[Rule], target: _Ta
         return [r.quiet for r in before] == [r.quiet for r in after]
     if not target.mutation.asks or [r.watches for r in before] != [r.watches for r in after]:
         return False
-    asking = Asking(case.situation.policy, _files(case).portal)
-    return asking.same([(r, target.cause) for r in before], [(r, target.cause) for r in after])
+    files, policy = _files(case), case.situation.policy
+    asking = Asking(policy, files.portal, {target.about: _fixed(files, policy, target)})
+    mine, theirs = ([(rule, target.cause) for rule in rules] for rules in (before, after))
+    return asking.same(mine, theirs)
+
+
+def _fixed(files: RuleSet, policy: Policy, target: _Target) -> dict[str, str]:
+    """The Lead status and Lifecycle stage that a rule sets as constants; nothing for the matrix."""
+    found: dict[str, str] = {}
+    for action in files.rules[target.file].rules[target.number].then if target.file != MATRIX else ():
+        for name, value in (action.set or action.propose or {}).items():
+            terms = {"lead_status": policy.statuses, "lifecycle_stage": policy.stages}.get(name)
+            if terms is not None and isinstance(value, str):
+                key = files.portal.names.get(value, value)
+                found[terms.property] = "" if key == "none" else terms.value(key)
+    return found
 
 
 def _files(case: Case) -> RuleSet:
@@ -208,28 +237,8 @@ def _files(case: Case) -> RuleSet:
     return case.rules.files
 
 
-def _compiled(case: Case, target: _Target) -> _Version:
-    """The rules of a target in the ground of a case, as they are and mutated."""
-    files = _files(case)
-    change: Callable[[Any], Any] = target.mutation.change
-    if target.file == MATRIX:
-        row: MatrixRowSpec = files.matrix.matrix[target.number]
-        before = _compile(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[row])), MATRIX)
-        return _Version(
-            before or (), _compile(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[change(row)])), MATRIX)
-        )
-    spec = files.rules[target.file].rules[target.number]
-    templates = {name: t for content in files.rules.values() for name, t in content.templates.items()}
-
-    def alone(rule: Any) -> RuleSet:
-        content = RulesSpec(rules=[rule] if rule is not None else [], templates=templates)
-        return replace(files, rules={target.file: content}, matrix=MatrixSpec(matrix=[]))
-
-    return _Version(_compile(case, alone(spec), target.file) or (), _compile(case, alone(change(spec)), target.file))
-
-
-def _compile(case: Case, files: RuleSet, file: str) -> tuple[Rule, ...] | None:
-    """The rules of a part of the files; None where that part has a fault of its own."""
+def _part(case: Case, files: RuleSet, file: str) -> Policy | None:
+    """A part of the files, compiled; None where that part has a fault of its own."""
     faults: list[KeyPath] = []
 
     def report(where: str, path: KeyPath, _message: str) -> None:
@@ -237,17 +246,17 @@ def _compile(case: Case, files: RuleSet, file: str) -> tuple[Rule, ...] | None:
             faults.append(path)
 
     policy = compile_policy(replace(files, rollout=None), None, case.situation.policy.calendars, report)
-    return None if faults else policy.rules
+    return None if faults else policy
 
 
-def _spliced(policy: Policy, before: Sequence[Rule], after: Sequence[Rule], case: Case) -> Policy:
-    """The policy with some rules in the place of others."""
+def _spliced(policy: Policy, before: Sequence[Rule], part: Policy) -> Policy:
+    """The policy with the rules of a part in the place of others."""
     gone = {r.id for r in before}
     cells = dict(policy.cells)
-    for key, fresh in lay_out(after, policy.statuses, policy.stages, _files(case).portal).items():
+    for key, fresh in part.cells.items():
         if fresh.everything or _asks(cells[key], gone):
             cells[key] = _merged(cells[key], fresh, gone)
-    return replace(policy, rules=(*(r for r in policy.rules if r.id not in gone), *after), cells=cells)
+    return replace(policy, rules=(*(r for r in policy.rules if r.id not in gone), *part.rules), cells=cells)
 
 
 def _merged(cell: Cell, fresh: Cell, gone: set[str]) -> Cell:
