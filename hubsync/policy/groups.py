@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from hubsync.policy.conditions import ALL_OPERATORS, Condition, Fault, Words, compile_condition
@@ -35,7 +36,7 @@ def compile_group(
     asked: set[str] = set()
     for name, operators in group.items():
         if name not in FACTS:
-            near = did_you_mean(name, FACTS, cutoff=0.8)
+            near = _near_a_fact(name)
             if near or not name.replace("_", "").isalnum() or name != name.lower():
                 report(source, (*path, name), f'"{name}" is no fact and no property name{near}')
                 continue
@@ -54,6 +55,12 @@ def compile_group(
             except Fault as fault:
                 report(source, where, str(fault))
     return found, asked
+
+
+@lru_cache(maxsize=4096)
+def _near_a_fact(name: str) -> str:
+    """The fact that a name may be a slip of, as a question; property names come again and again."""
+    return did_you_mean(name, FACTS, cutoff=0.8)
 
 
 def _known_keys(

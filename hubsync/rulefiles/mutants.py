@@ -13,9 +13,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from hubsync.policy.cells import lay_out
 from hubsync.policy.compile import MATRIX, compile_policy
 from hubsync.policy.groups import KeyPath
 from hubsync.policy.policy import Policy
+from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.rules import Cell, Residual, Rule
 from hubsync.policy.ruleset import RuleSet
 from hubsync.policy.spec import MatrixSpec
@@ -149,8 +151,19 @@ class Bench:
 
     def _judge(self, target: _Target) -> str:
         grounds: dict[int, _Ground | None] = {}
-        order = sorted(range(len(self.played)), key=lambda n: target.about not in self.acted[n])
-        for number in order:
+        acting = [n for n in range(len(self.played)) if target.about in self.acted[n]]
+        others = [n for n in range(len(self.played)) if target.about not in self.acted[n]]
+        for numbers in (acting, others):
+            verdict = self._verdict_of(numbers, target, grounds)
+            if verdict:
+                return verdict
+            if self._changes_nothing(target, [ground for ground in grounds.values() if ground is not None]):
+                return SAME
+        return SURVIVED
+
+    def _verdict_of(self, numbers: Iterable[int], target: _Target, grounds: dict[int, _Ground | None]) -> str:
+        """Caught or refused, if one of these cases tells; "" otherwise."""
+        for number in numbers:
             case = self.played[number].case
             policy = case.situation.policy
             if id(policy) not in grounds:
@@ -162,8 +175,7 @@ class Bench:
                 continue
             if not play(replace(case, situation=replace(case.situation, policy=ground.policy))).result.ok:
                 return CAUGHT
-        known = [ground for ground in grounds.values() if ground is not None]
-        return SAME if self._changes_nothing(target, known) else SURVIVED
+        return ""
 
     def _ground(self, case: Case, target: _Target) -> _Ground | None:
         """The policy of a case with the mutant in it; None where the rule files refuse the mutant."""
@@ -179,13 +191,15 @@ class Bench:
             part = _part(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[change(row)])), MATRIX)
         else:
             spec = change(files.rules[target.file].rules[target.number])
-            nothing: dict[str, Any] = {"rules": [], "service_levels": []}
-            content = {name: one.model_copy(update=nothing) for name, one in files.rules.items()}
+            content = {name: one.model_copy(update={"rules": []}) for name, one in files.rules.items()}
             rules = [spec] if spec is not None else []
             content[target.file] = content[target.file].model_copy(update={"rules": rules})
             before = tuple(r for r in policy.rules if r.id == target.about)
             part = _part(case, replace(files, rules=content, matrix=MatrixSpec(matrix=[])), target.file)
-        return _Ground(case, before, part.rules, _spliced(policy, before, part)) if part is not None else None
+        if part is None:
+            return None
+        after = tuple(r for r in part.rules if r.matrix or r.id == target.about)
+        return _Ground(case, before, after, _spliced(policy, before, after, files.portal))
 
     def _changes_nothing(self, target: _Target, grounds: Sequence[_Ground]) -> bool:
         """Whether the mutant decides the same by construction, wherever the rule is on."""
@@ -249,14 +263,14 @@ def _part(case: Case, files: RuleSet, file: str) -> Policy | None:
     return None if faults else policy
 
 
-def _spliced(policy: Policy, before: Sequence[Rule], part: Policy) -> Policy:
-    """The policy with the rules of a part in the place of others."""
+def _spliced(policy: Policy, before: Sequence[Rule], after: Sequence[Rule], portal: PortalSpec) -> Policy:
+    """The policy with some rules in the place of others."""
     gone = {r.id for r in before}
     cells = dict(policy.cells)
-    for key, fresh in part.cells.items():
+    for key, fresh in lay_out(after, policy.statuses, policy.stages, portal).items():
         if fresh.everything or _asks(cells[key], gone):
             cells[key] = _merged(cells[key], fresh, gone)
-    return replace(policy, rules=(*(r for r in policy.rules if r.id not in gone), *part.rules), cells=cells)
+    return replace(policy, rules=(*(r for r in policy.rules if r.id not in gone), *after), cells=cells)
 
 
 def _merged(cell: Cell, fresh: Cell, gone: set[str]) -> Cell:
