@@ -12,6 +12,8 @@ import pytest
 from hubsync.cli.main import run
 from hubsync.settings import default_rules
 
+CANCELLED = "  - name: an account that was cancelled before it was a customer's is nothing to win back\n"
+
 
 @pytest.fixture
 def broken(isolated: Path) -> Path:
@@ -53,7 +55,7 @@ def test_results_as_json_name_file_line_and_message(broken: Path, capsys: pytest
     found = json.loads(capsys.readouterr().out)
     wrong = [case for case in found["cases"] if not case["ok"]]
     assert len(wrong) == found["failed"] > 0
-    assert {case["file"] for case in wrong} == {"rules/automations_test.yaml"}
+    assert "rules/automations_test.yaml" in {case["file"] for case in wrong}
     assert all(case["line"] > 1 and "lead_status: nurture" in case["message"] for case in wrong)
 
 
@@ -65,11 +67,11 @@ def test_junit_holds_every_case_and_the_message_of_those_that_fail(
     root = ET.parse("results.xml").getroot()  # noqa: S314 (written by us, a moment ago)
     assert (root.tag, root.get("tests"), root.get("failures")) == ("testsuites", str(passed + failed), str(failed))
     suites = {suite.get("name"): suite for suite in root}
-    assert set(suites) == {f"rules/{name}_test.yaml" for name in ("automations", "matrix", "tasks")}
+    assert set(suites) == {f"rules/{path.name}" for path in broken.glob("*_test.yaml")}
     cases = root.findall("testsuite/testcase")
     failures = [case for case in cases if case.find("failure") is not None]
     assert (len(cases), len(failures)) == (passed + failed, failed)
-    assert {case.get("file") for case in failures} == {"rules/automations_test.yaml"}
+    assert failures[0].get("file") == "rules/automations_test.yaml"
     told = failures[0].find("failure")
     assert told is not None
     assert told.get("message", "").startswith("expected set lead_status: nurture")
@@ -98,30 +100,25 @@ def test_mutants_that_no_case_notices_are_listed_with_their_line(
 ) -> None:
     folder = isolated / "rules"
     shutil.copytree(default_rules(), folder)
-    cases = folder / "tasks_test.yaml"
-    due = "due: 2026-03-03T11:30:00Z"
-    friday = "due: 2026-03-02T10:30:00Z"
-    cases.write_text(cases.read_text().replace(f", {due}", "").replace(f", {friday}", ""))
-    stories = folder / "automations_test.yaml"
-    stories.write_text(stories.read_text().replace(f", {due}", ""))
-    assert run(["rules", "test", str(folder), "--mutants", "-k", "first_contact_task", "--jobs", "1"]) == 0
+    cases = folder / "automations_test.yaml"
+    before, _, rest = cases.read_text().partition(CANCELLED)
+    cases.write_text(before + rest[rest.index("  - name: ") :])
+    assert run(["rules", "test", str(folder), "--mutants", "-k", "churned_customer", "--jobs", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    text = (folder / "tasks.yaml").read_text().splitlines()
-    number = 1 + next(n for n, line in enumerate(text) if "template: first_contact, owner" in line)
-    place = f"rules/tasks.yaml:{number}: first_contact_task: due"
-    assert [line for line in lines if line.startswith(place)] == [
-        f"{place} 1 business hour after the cause, not 2 business hours: no case notices",
-        f"{place} 3 business hours after the cause, not 2 business hours: no case notices",
-    ]
+    text = (folder / "automations.yaml").read_text().splitlines()
+    number = 2 + next(n for n, line in enumerate(text) if line.strip() == "churned: {is: true}")
+    place = f"rules/automations.yaml:{number}: churned_customer: "
+    assert f"{place}lifecycle_stage is_at_least is left out: no case notices" in lines
     assert lines[-2].endswith("of 100 caught")
 
 
 def test_too_few_mutants_caught_end_with_1_and_failing_cases_leave_them_out(
     broken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = ["rules", "test", "--mutants", "-k", "first_contact_task", "--jobs", "1"]
+    line = ["rules", "test", "--mutants", "-k", "churned_customer", "--jobs", "1"]
     assert run([*line, "--fail-under", "100", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["mutants"]
-    assert (found["share"], {m["verdict"] for m in found["mutants"]}) == (100, {"caught"})
+    assert found["share"] == 100
+    assert {m["verdict"] for m in found["mutants"]} <= {"caught", "same"}
     assert run(["rules", "test", str(broken), "--mutants"]) == 1
     assert "No mutants: they are told from the rules by cases that pass." in capsys.readouterr().err
