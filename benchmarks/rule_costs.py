@@ -32,6 +32,7 @@ from hubsync.sync.scope import Scope
 README = ROOT / "rules" / "README.md"
 MATRIX = "cell_sql_new"
 """The cell whose cost stands for those of the matrix."""
+ALL_CELLS = "cell_…"
 HEAD = "| playbook | rule | mode | what it does | to look | to act |\n|---|---|---|---|---|---|\n"
 NOT_STAGED = "–"
 
@@ -63,21 +64,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--contacts", type=int, default=500, help="contacts for each rule")
     parser.add_argument("--rules", nargs="+", help="these rules only")
+    parser.add_argument("--missing", action="store_true", help="rules only for which the table has no numbers yet")
     parser.add_argument("--table", action="store_true", help="write the table of rules/README.md")
     args = parser.parse_args()
+    text = README.read_text(encoding="utf-8")
+    known = known_in(text)
     cases = cases_of(load_rules(ROOT / "rules"))
     wanted = args.rules or [rule for rule in cases if rule == MATRIX or not rule.startswith("cell_")]
-    costs = {rule: cost_of(cases[rule], args.contacts) for rule in wanted if rule in cases}
+    left = [rule for rule in wanted if rule in cases and not (args.missing and rule in known)]
+    costs = {rule: cost_of(cases[rule], args.contacts) for rule in left}
     if args.table:
-        text = README.read_text(encoding="utf-8")
-        README.write_text(text.replace(table_in(text), table(costs)), encoding="utf-8")
+        README.write_text(text.replace(table_in(text), table(known | costs)), encoding="utf-8")
     print(json.dumps({"contacts": args.contacts, "rules": {r: [c.look, c.act] for r, c in costs.items()}}))
 
 
 def rows(loaded: LoadedRules) -> list[Row]:
     """A row for each rule in the order of the files, the matrix last."""
     found = [_row(spec) for content in loaded.files.rules.values() for spec in content.rules]
-    return [*found, Row("C1, C3", "cell_…", "as its cell says", "what stands in matrix.yaml, such as New at SQL")]
+    return [*found, Row("C1, C3", ALL_CELLS, "as its cell says", "what stands in matrix.yaml, such as New at SQL")]
 
 
 def _row(spec: RuleSpec) -> Row:
@@ -100,9 +104,20 @@ def table(costs: dict[str, Cost]) -> str:
     """The whole table, with what was measured."""
     lines = [HEAD]
     for row in rows(load_rules(ROOT / "rules")):
-        cost = costs.get(MATRIX if row.rule == "cell_…" else row.rule)
+        cost = costs.get(MATRIX if row.rule == ALL_CELLS else row.rule)
         lines.append(row.line(*((f"{cost.look:.1f}", f"{cost.act:.1f}") if cost else (NOT_STAGED, NOT_STAGED))))
     return "".join(lines)
+
+
+def known_in(text: str) -> dict[str, Cost]:
+    """The numbers that stand in the table."""
+    found: dict[str, Cost] = {}
+    for line in table_in(text).splitlines()[2:]:
+        rule, _mode, _does, look, act = line.strip("|").split("|")[1:]
+        if look.strip() != NOT_STAGED:
+            name = rule.strip().strip("`")
+            found[MATRIX if name == ALL_CELLS else name] = Cost(float(look), float(act))
+    return found
 
 
 def table_in(text: str) -> str:

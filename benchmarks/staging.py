@@ -8,6 +8,7 @@ hubsync's) can't be put into a portal: such cases aren't for this.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hubsync.policy.contact import Contact, Deal, Engagement
@@ -47,6 +48,9 @@ def a_portal_of(case: Case, contacts: int) -> Portal:
         define_statuses(portal)
         define_own_properties(portal)
         rep = portal.directory.add_owner("rita@example.com", "Rita", "Rep").id
+        for approver in case.rules.files.portal.approvers if case.rules is not None else ():
+            owner = portal.directory.add_owner(f"{approver}@example.com", "Ada", "Approver")
+            portal.directory.owners[approver] = replace(owner, id=approver)
         for name in case.situation.contact.properties:
             if name not in portal.schemas.properties["contacts"]:
                 portal.schemas.add_property("contacts", Property(name, name))

@@ -197,3 +197,29 @@ def test_a_change_by_a_rule_is_drawn_with_its_name(desk: Desk, run: Run) -> None
     (row,) = rows(run("spot_check", "--month", f"{ago():%Y-%m}", "--format", "json"))
     assert (row["to"], row["by"]) == ("New", "hubsync new_on_becoming_mql")
     assert datetime.fromisoformat(row["at"]) - ago() < timedelta(hours=1)
+
+
+# Stale leads and missing data ---------------------------------------------------------------------------------------
+
+
+def test_active_leads_without_activity_are_listed_the_longest_first(desk: Desk, run: Run) -> None:
+    long, longer = desk.lead("CONNECTED", MQL, at=ago(days=40)), desk.lead("IN_PROGRESS", MQL, at=ago(days=50))
+    desk.lead("CONNECTED", MQL, at=ago(days=10))
+    desk.lead("NURTURE", MQL, at=ago(days=60))
+    written_to = desk.lead("CONNECTED", MQL, at=ago(days=60))
+    acts.rep_sends_email(desk.portal, written_to, desk.rep, at=ago(days=2))
+    found = rows(run("audit_stale", "--format", "json"), 1)
+    assert [(row["contact"], row["days"], row["status"]) for row in found] == [
+        (longer, 50, "In Progress"),
+        (long, 40, "Connected"),
+    ]
+    assert rows(run("audit_stale", "--days", 55, "--format", "json")) == []
+
+
+def test_what_leads_lack_is_listed_and_counted(desk: Desk, run: Run) -> None:
+    lacking = desk.lead("UNQUALIFIED", MQL)
+    desk.lead("UNQUALIFIED", MQL, hubsync_reason="budget")
+    (row,) = rows(run("missing_data", "--format", "json"), 1)
+    assert (row["contact"], row["status"], row["missing"]) == (lacking, "Unqualified", "the reason")
+    told = run("missing_data").stdout
+    assert "What is missing most\nLead status\tWhat\tContacts\nUnqualified\tthe reason\t1\n" in told
