@@ -37,15 +37,15 @@ def last_activity(view: View) -> datetime | None:
 
 
 def idle_since(view: View) -> datetime | Missing:
-    """Since when nothing happened in the present Lead status; while a meeting is ahead, from then on."""
+    """Since when nothing happened in the present Lead status; with a meeting ahead a lead isn't idle: since now."""
     entered = view.entered(STATUS)
-    return entered if isinstance(entered, Missing) else max(entered, idle_since_at_least(view))
+    return entered if isinstance(entered, Missing) else min(max(entered, idle_since_at_least(view)), view.now)
 
 
 def idle_since_at_least(view: View) -> datetime:
     """The earliest that `idle_since` can be, as far as cheap properties tell."""
-    ahead = _moments(view, (_MEETING,))
-    return max((view.created, *ahead, *filter(None, (last_activity(view),))))
+    touched = _moments(view, (*_TOUCHES, _MEETING))
+    return min(max((view.created, *touched)), view.now)
 
 
 def last_form(view: View) -> datetime | None:

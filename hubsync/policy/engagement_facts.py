@@ -126,6 +126,14 @@ ENGAGEMENT_FACTS = (
         "which of them: form, reply or meeting",
         reads=(*activity.ACTIVITY_PROPERTIES, "email"),
     ),
+    Fact(
+        "review_date",
+        activity.review_day,
+        MOMENT,
+        0,
+        "the beginning of the day of hubsync_review_date, in the portal's zone",
+        reads=(activity.REVIEW_DATE,),
+    ),
     Fact("last_form", activity.last_form, MOMENT, 0, "when the contact last sent a form", reads=(activity.FORM_SENT,)),
     Fact(
         "marketing_click",

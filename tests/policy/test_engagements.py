@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from hubsync.policy.activity import review_day
 from hubsync.policy.contact import Contact, Engagement
 from hubsync.policy.facts import fact
 from hubsync.policy.policy import Policy
@@ -149,10 +149,10 @@ def test_the_last_activity_is_whatever_came_last_and_a_meeting_ahead_is_none_yet
     assert value("last_activity", talked()) is None
 
 
-def test_a_lead_is_idle_since_the_last_activity_its_status_or_the_meeting_ahead() -> None:
+def test_a_lead_is_idle_since_the_last_activity_or_its_status_and_with_a_meeting_ahead_it_is_not() -> None:
     assert value("idle_since", talked(notes_last_contacted=stamp(ago(3)))) == ago(3)
     assert value("idle_since", talked(notes_last_contacted=stamp(ago(5)))) == ago(4)
-    assert value("idle_since", talked(hs_latest_meeting_activity=stamp(ago(-2)))) == ago(-2)
+    assert value("idle_since", talked(hs_latest_meeting_activity=stamp(ago(-2)))) == NOW
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,9 @@ def test_a_click_counts_since_the_present_status() -> None:
 
 def test_the_review_day_begins_where_the_portal_is() -> None:
     contact = a_contact("bad_timing", hubsync_review_date="2026-03-10")
-    assert review_day(View(policy(), contact, NOW)) == datetime.fromisoformat("2026-03-10T00:00:00+00:00")
+    assert value("review_date", contact) == datetime.fromisoformat("2026-03-10T00:00:00+00:00")
+    in_paris = replace(policy(), zone=ZoneInfo("Europe/Paris"))
+    assert value("review_date", contact, in_paris) == datetime.fromisoformat("2026-03-09T23:00:00+00:00")
 
 
 def test_long_idleness_is_asked_of_history_only_where_cheap_dates_leave_it_open() -> None:
