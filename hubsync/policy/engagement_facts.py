@@ -10,6 +10,7 @@ from hubsync.policy import activity, engagements
 from hubsync.policy.contact import Engagement
 from hubsync.policy.fact import MOMENT, NUMBER, TEXT, Fact, Getter
 from hubsync.policy.view import ENGAGEMENTS, HISTORY, MEETINGS, Missing, View
+from hubsync.policy.vocabulary import REVIEW_DATE
 
 _TALK, _MET = HISTORY | ENGAGEMENTS, HISTORY | MEETINGS
 
@@ -132,7 +133,7 @@ ENGAGEMENT_FACTS = (
         MOMENT,
         0,
         "the beginning of the day of hubsync_review_date, in the portal's zone",
-        reads=(activity.REVIEW_DATE,),
+        reads=(REVIEW_DATE,),
     ),
     Fact("last_form", activity.last_form, MOMENT, 0, "when the contact last sent a form", reads=(activity.FORM_SENT,)),
     Fact(

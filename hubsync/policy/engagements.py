@@ -99,7 +99,9 @@ def may_have_answered(view: View, since: datetime) -> bool:
     """
     policy, get = view.policy, view.properties.get
     replied = instant_or_none(get("hs_sales_email_last_replied"))
-    if view.contact.engagements is not None or not policy.counts_replies or (replied is not None and replied >= since):
+    if view.contact.engagements is not None:
+        return any(mark.at >= since for mark in view.contact.engagements)
+    if not policy.counts_replies or (replied is not None and replied >= since):
         return True
     if view.never_contacted():
         return False
@@ -223,7 +225,7 @@ def _outcome(mark: Engagement) -> str:
 
 def _meetings_of_the_cycle(view: View) -> list[tuple[Engagement, datetime]] | Missing:
     """The meetings that begin within the cycle, each with the cycle's beginning."""
-    if view.contact.meetings is None and view.meetings() == ():
+    if view.meetings() == ():
         return []
     begins = view.cycle()
     if isinstance(begins, Missing):

@@ -89,6 +89,7 @@ def own_properties() -> tuple[Property, ...]:
             shipped=False,
         ),
         Property("hubsync_review_date", "hubsync: review date", "date", "date", GROUP, shipped=False),
+        Property("hubsync_stale", "hubsync: stale, review required", "bool", "booleancheckbox", GROUP, shipped=False),
         Property("hubsync_reason", "hubsync: reason", "enumeration", "select", GROUP, reasons, shipped=False),
         *(
             Property(f"hubsync_{name}", f"hubsync: {label}", group=GROUP, shipped=False)
