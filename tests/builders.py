@@ -59,8 +59,17 @@ CORE = frozenset(["A1", "A2", "A3", "A7", "A9", "A10", "A11", "A12", "A13", "A17
 def shipped() -> LoadedRules:
     """The rule files of the repository, of their rules the `CORE`."""
     found = load_rules(RULES)
+    core = {r.id for content in found.files.rules.values() for r in content.rules if r.playbook in CORE}
     files = {
-        name: content.model_copy(update={"rules": [r for r in content.rules if r.playbook in CORE]})
+        name: content.model_copy(
+            update={
+                "rules": [
+                    r.model_copy(update={"outranks": [other for other in r.outranks if other in core]})
+                    for r in content.rules
+                    if r.id in core
+                ]
+            }
+        )
         for name, content in found.files.rules.items()
     }
     return LoadedRules(found.folder, replace(found.files, rules=files), found.documents)
