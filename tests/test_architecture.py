@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "hubsync"
 
 ROWS = (
-    *("cli", "web", "sandbox", "service", "sync", "insights", "portal", "store", "rulefiles", "policy"),
+    *("cli", "web", "sandbox", "service", "sync", "insights", "portal", "store"),
+    *("proving", "rulefiles", "policy"),
     *("settings", "envfile", "logs", "errors"),
 )
 """From top to bottom: a module imports from rows below its own, or from its own package."""

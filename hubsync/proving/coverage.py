@@ -1,0 +1,141 @@
+"""Whether every rule can hold and be heard, and every status can be reached (playbook C2).
+
+For each group of a rule its own conditions are met by construction: one option for each subject that it asks. A rule
+none of whose groups then holds at any combination is dead; one that holds and never has any effect is shadowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice, product
+
+from hubsync.policy.conditions import Condition
+from hubsync.policy.rules import Rule
+from hubsync.policy.timeline import AUTOMATION, PERSON
+from hubsync.policy.view import View
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault
+from hubsync.proving.course import follow
+from hubsync.proving.ground import NONE, Alive, Ground, Place, constant
+from hubsync.proving.starts import STAGE_ENTRY, STATUS_ENTRY, Entry, Start, laid
+from hubsync.proving.subjects import Option, subject_of
+
+MOST_TRIES = 400
+"""So many contacts are tried for a rule before it is called dead or shadowed."""
+
+
+def uncovered(ground: Ground) -> Iterator[Fault]:
+    """Rules that are dead or shadowed, and statuses to which nothing leads."""
+    for rule in ground.policy.rules:
+        if any(subject_of(name) is None for name in _facts(ground, rule)):
+            continue  # told as unproved
+        yield from _heard(ground, rule)
+    yield from _unreachable(ground)
+
+
+def _heard(ground: Ground, rule: Rule) -> Iterator[Fault]:
+    held: tuple[Start, str] | None = None
+    alone = replace(ground.policy, foreign=())
+    for start in islice(_tries(ground, rule), MOST_TRIES):
+        situation = start.situation(ground)
+        if situation is None:
+            continue
+        course = follow(replace(situation, policy=alone), EVER)
+        for look in course.looks:
+            view = View(ground.policy, look.situation.contact, look.situation.now)
+            if rule.test(view) <= 0:
+                continue
+            decision = look.decision
+            if rule.id in {
+                x.rule for x in (*decision.changes, *decision.tasks, *decision.findings, *decision.withdrawn)
+            }:
+                return
+            if any(n.rule == rule.id for n in getattr(decision, "notices", ())):
+                return
+            winner = next((s.by for s in decision.superseded if s.rule == rule.id), "")
+            held = held or (start, winner)
+    if held is None:
+        kind = NOTE if rule.matrix else COVERAGE
+        yield Fault(kind, f"{rule.id} is dead: no contact meets its conditions", (rule.id,), _nearest(ground, rule))
+    elif not rule.matrix:
+        by = f" by {held[1]}" if held[1] else ""
+        message = f"{rule.id} is shadowed{by}: wherever it holds, it has no effect"
+        yield Fault(COVERAGE, message, (rule.id, *filter(None, [held[1]])), held[0])
+
+
+def _facts(ground: Ground, rule: Rule) -> set[str]:
+    return {c.fact.name for group in rule.groups for c in group if c.fact.name} | (
+        {ground.causes.get(rule.id) or ""} - {""}
+    )
+
+
+def _nearest(ground: Ground, rule: Rule) -> Start | None:
+    return next(iter(_tries(ground, rule)), None) or next(
+        (laid(ground, place, [], []) for place in ground.places), None
+    )
+
+
+def _tries(ground: Ground, rule: Rule) -> Iterator[Start]:
+    """Contacts that meet the rule's conditions as far as one can tell beforehand, newest causes first."""
+    for place in ground.where(rule):
+        alive = ground.at(rule, place)
+        for group in alive.groups:
+            for things in _met(ground, group, [*_causing(alive)], {}):
+                yield from _laid(ground, alive, place, things)
+
+
+def _causing(alive: Alive) -> Iterator[str]:
+    """The subject without which there is no cause."""
+    name = subject_of(alive.cause) if alive.cause else ""
+    if name:
+        yield name
+
+
+def _met(
+    ground: Ground, group: Sequence[Condition], more: Sequence[str], chosen: dict[str, Option]
+) -> Iterator[list[Option]]:
+    names = [*dict.fromkeys(n for c in group if (n := subject_of(c.fact.name))), *more]
+    name = next((n for n in names if n not in chosen), None)
+    if name is None:
+        yield list(chosen.values())
+        return
+    for option in reversed(ground.subjects[name].options):
+        fails = any(ground.truth.get((id(c), option), 1) == 0 for c in group if subject_of(c.fact.name) == name)
+        if not fails:
+            yield from _met(ground, group, more, {**chosen, name: option})
+
+
+def _laid(ground: Ground, alive: Alive, place: Place, things: list[Option]) -> Iterator[Start]:
+    """The contact with these things, entered by anyone, after anything that the rule asks for."""
+    asked = {c.fact.name for group in alive.groups for c in group}
+    statuses = [NONE, *(ground.policy.statuses.by_key if "lead_status_before" in asked else ())]
+    stages = [NONE, *(ground.policy.stages.by_key if "lifecycle_stage_before" in asked else ())]
+    for status_before, stage_before in product(statuses, stages):
+        if status_before == place[0] != NONE or stage_before == place[1] != NONE:
+            continue
+        for latest, by, rank in product((1, None), (AUTOMATION, PERSON), (0, None)):
+            if rank is None and by == PERSON:
+                continue
+            placed = [(option, latest if option.timed else None) for option in things]
+            entries = [
+                Entry(STATUS_ENTRY, by, None if place[0] == status_before else rank, status_before),
+                Entry(STAGE_ENTRY, by, None if place[1] == stage_before else rank, stage_before),
+            ]
+            yield laid(ground, place, entries, placed)
+
+
+def _unreachable(ground: Ground) -> Iterator[Fault]:
+    """Statuses that no rule sets, offers or even asks: nobody would ever be told to use them."""
+    named: set[str] = set()
+    for rule in ground.policy.rules:
+        named |= {value for action in rule.sets if action.property == STATUS and (value := constant(action))}
+    for place in ground.places:
+        if place[0] == NONE or ground.value(STATUS, place[0]) in named:
+            continue
+        cell = ground.policy.cells[ground.value(STATUS, place[0]), ground.value(STAGE, place[1])]
+        if any(not r.rule.matrix for r in cell.everything):
+            named.add(ground.value(STATUS, place[0]))
+    for term in ground.policy.statuses.terms:
+        if term.value not in named and term.like == term.key:
+            yield Fault(COVERAGE, f'no rule sets, offers or asks the Lead status "{term.key}"', ())

@@ -1,0 +1,248 @@
+"""What is to be proved of: a policy without its brakes, and which rules and subjects matter at which combination.
+
+The brake of A18 (once in 7 days) and the one on ping-pong are switched off, so that rules which would fight for ever do
+so here. Which rules can write where follows from the dispatch table that decisions use as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from hubsync.policy.conditions import Condition
+from hubsync.policy.policy import Policy
+from hubsync.policy.rules import Rule, SetAction
+from hubsync.policy.view import View
+from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.proving.subjects import (
+    LONG_AGO,
+    NOW,
+    OF_THE_START,
+    OWNER,
+    Option,
+    Subject,
+    bare,
+    certain,
+    subject_of,
+    subjects,
+    truths,
+)
+from hubsync.rulefiles.load import LoadedRules
+from hubsync.rulefiles.situations import build, staged
+
+Place = tuple[str, str]
+"""A combination: Lead status and Lifecycle stage as policy keys, "none" for empty."""
+NONE = "none"
+
+OWN = frozenset({"lead_status_entered", "lifecycle_stage_entered"})
+"""Causes that a write of our own can bring about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A rule that can hold at a combination: the conditions left of each of its groups, and what its cause hangs on."""
+
+    rule: Rule
+    place: Place
+    groups: tuple[tuple[Condition, ...], ...]
+    cause: str
+    """The cause's name; "" for a cell of the matrix."""
+
+    @property
+    def facts(self) -> set[str]:
+        """Everything that it asks, its cause included."""
+        return {c.fact.name for group in self.groups for c in group} | ({self.cause} if self.cause else set())
+
+    @property
+    def recurs(self) -> bool:
+        """Whether a write may bring about its cause anew. Only what surely hangs on an event outside does not."""
+        return self.cause in {"", *OWN} or subject_of(self.cause) in {"", None}
+
+
+@dataclass
+class Ground:
+    """The rules to be proved, with all that is worked out about them once."""
+
+    loaded: LoadedRules
+    policy: Policy
+    causes: Mapping[str, str] = field(default_factory=dict)
+    """By rule, the name of its cause."""
+
+    @classmethod
+    def of(cls, loaded: LoadedRules) -> Ground:
+        """The rules of a folder, each in its own mode, brakes off."""
+        specs = [spec for content in loaded.files.rules.values() for spec in content.rules]
+        policy = replace(staged(loaded.compile(rolled_out=True)), brakes=False)
+        here = {rule.id for rule in policy.rules}
+        return cls(loaded, policy, {spec.id: spec.cause or "" for spec in specs if spec.id in here})
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """Every combination, custom statuses and stages included."""
+        for stage in (NONE, *self.policy.stages.by_key):
+            for status in (NONE, *self.policy.statuses.by_key):
+                yield status, stage
+
+    def value(self, name: str, key: str) -> str:
+        """HubSpot's value of a policy key; "" for none."""
+        terms = self.policy.statuses if name == STATUS else self.policy.stages
+        return "" if key == NONE else terms.value(key)
+
+    def key(self, name: str, value: str | None) -> str:
+        """The policy key of a value; "none" for empty."""
+        terms = self.policy.statuses if name == STATUS else self.policy.stages
+        return terms.key(value) or NONE
+
+    @cached_property
+    def conditions(self) -> list[Condition]:
+        """Every condition of every rule and of every declared workflow."""
+        found = [c for rule in self.policy.rules for group in rule.groups for c in group]
+        return found + [c for flow in self.policy.foreign for group in flow.groups for c in group]
+
+    @cached_property
+    def subjects(self) -> dict[str, Subject]:
+        """What may be true of a contact, as far as any rule asks."""
+        lists = self.loaded.files.portal.lists
+        found = subjects(self.policy, self.conditions, lists)
+        for name in {subject_of(cause) for cause in self.causes.values()} - {None, ""} - set(found):
+            found[str(name)] = bare(self.policy, str(name))
+        return found
+
+    @cached_property
+    def unstated(self) -> dict[str, list[str]]:
+        """Facts that no case can state, with the rules that ask them."""
+        found: dict[str, list[str]] = {}
+        for rule in self.policy.rules:
+            asked = {c.fact.name for group in rule.groups for c in group} | {self.causes.get(rule.id, "")} - {""}
+            for fact in sorted(asked):
+                if fact not in OWN and subject_of(fact) is None:
+                    found.setdefault(fact, []).append(rule.id)
+        return found
+
+    @cached_property
+    def truth(self) -> dict[tuple[int, Option], int]:
+        """What a condition answers, by its identity, wherever an option is so, if that option alone decides it."""
+        table: dict[tuple[int, Option], int] = {}
+        for name, subject in self.subjects.items():
+            for option in subject.options:
+                asked = [c for c in self.conditions if subject_of(c.fact.name) == name and certain(c, option)]
+                answers = truths(self.policy, option, asked) or ()
+                table |= {(id(c), option): answer for c, answer in zip(asked, answers, strict=True)}
+        return table
+
+    @cached_property
+    def managed(self) -> dict[str, str]:
+        """Words that let a contact be managed whoever owns it (D5), as far as portal.yaml knows any."""
+        for group in self.loaded.files.portal.scope.managed_if:
+            for value in ("1", "true", _text(NOW)):
+                words = {name: value for name in group if name not in {"owner", *OF_THE_START}}
+                if words and self._is_managed(words):
+                    return words
+        return {}
+
+    def _is_managed(self, words: dict[str, str]) -> bool:
+        contact = build(self.policy, NOW, words, ()).contact
+        return self.policy.managed(View(self.policy, contact, NOW)) > 0
+
+    def where(self, rule: Rule) -> list[Place]:
+        """The combinations at which a rule can matter."""
+        table = self.policy.cells
+        places = [(p, table[self.value(STATUS, p[0]), self.value(STAGE, p[1])]) for p in self.places]
+        return [place for place, cell in places if any(r.rule is rule for r in cell.everything)]
+
+    @cached_property
+    def reversed(self) -> Policy:
+        """The same rules, with files, rules and rows in the opposite order."""
+        files = self.loaded.files
+        rules = {n: f.model_copy(update={"rules": f.rules[::-1]}) for n, f in reversed(tuple(files.rules.items()))}
+        matrix = files.matrix.model_copy(update={"matrix": files.matrix.matrix[::-1]})
+        turned = replace(files, rules=rules, matrix=matrix)
+        loaded = LoadedRules(self.loaded.folder, turned, self.loaded.documents)
+        return replace(staged(loaded.compile(rolled_out=True)), brakes=False)
+
+    @cached_property
+    def locks(self) -> tuple[Rule, ...]:
+        """Automations that put back what anybody changes: hard, and no cells of the matrix."""
+        return tuple(
+            r for r in self.policy.rules if r.hard and not r.matrix and any(a.property == STATUS for a in r.sets)
+        )
+
+    def locked_value(self, lock: Rule) -> str | None:
+        """The status that a lock keeps."""
+        return next((constant(a) for a in lock.sets if a.property == STATUS), None)
+
+    @cached_property
+    def alive(self) -> dict[Place, tuple[Alive, ...]]:
+        """By combination, the rules that write there by themselves, automations and cells of the matrix."""
+        return {place: tuple(self._alive(place)) for place in self.places}
+
+    def _alive(self, place: Place) -> Iterator[Alive]:
+        cell = self.policy.cells[self.value(STATUS, place[0]), self.value(STAGE, place[1])]
+        for residual in (*cell.autos, *cell.cells):
+            yield self.at(residual.rule, place)
+
+    def at(self, rule: Rule, place: Place) -> Alive:
+        """What is left of a rule at a combination."""
+        words = {
+            "owner": OWNER,
+            "createdate": LONG_AGO.isoformat(),
+            "lead_status": place[0],
+            "lifecycle_stage": place[1],
+        }
+        view = View(self.policy, build(self.policy, NOW, words, ()).contact, NOW)
+        groups = []
+        for group in rule.groups:
+            own = [c for c in group if c.fact.name in {"lead_status", "lifecycle_stage"}]
+            if all(c.test(view) > 0 for c in own):
+                groups.append(tuple(c for c in group if c not in own))
+        return Alive(rule, place, tuple(groups), self.causes.get(rule.id, ""))
+
+    def targets(self, rule: Rule, place: Place) -> Place:
+        """Where a rule takes a contact that it writes to."""
+        status, stage = place
+        for action in rule.sets:
+            value = constant(action)
+            if value is None:
+                continue
+            if action.property == STATUS:
+                status = self.key(STATUS, value)
+            elif action.property == STAGE:
+                stage = self.key(STAGE, value)
+        return status, stage
+
+    def reached(self, place: Place) -> frozenset[Place]:
+        """The combinations to which our own writes can lead from here, this one included."""
+        if place not in self._reached:
+            found, waiting = {place}, [place]
+            while waiting:
+                here = waiting.pop()
+                for alive in self.alive.get(here, ()):
+                    there = self.targets(alive.rule, here)
+                    if there not in found:
+                        found.add(there)
+                        waiting.append(there)
+            self._reached[place] = frozenset(found)
+        return self._reached[place]
+
+    @cached_property
+    def _reached(self) -> dict[Place, frozenset[Place]]:
+        return {}
+
+
+def constant(action: SetAction) -> str | None:
+    """What an action sets whatever the contact; None where that hangs on the contact."""
+    try:
+        value = action.resolve(None, None)  # type: ignore[arg-type]
+    except AttributeError:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _combination(place: Place) -> dict[str, str]:
+    return {"lead_status": place[0], "lifecycle_stage": place[1]}
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

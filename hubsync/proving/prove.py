@@ -1,0 +1,133 @@
+"""The proof of a rule set: it settles, its outcome is determined, no cell, status or rule is forgotten, nothing unsafe.
+
+Exhaustive, not symbolic: the real decider runs on one representative of every class of contacts that the rules can tell
+apart (starts.py), and each is followed until it rests (course.py). What that leaves out is said in rules/PROVING.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from hubsync.policy.policy import Horizon
+from hubsync.proving import checks
+from hubsync.proving.checks import EVER, NOTE, Fault, faults_of
+from hubsync.proving.course import Course, follow
+from hubsync.proving.coverage import uncovered
+from hubsync.proving.ground import Ground, Place
+from hubsync.proving.starts import Classes, Start
+from hubsync.rulefiles.load import LoadedRules
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found, and how much was looked at. Proved if there is no fault and nothing was left unproved."""
+
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[Fault] = field(default_factory=list)
+    unproved: list[str] = field(default_factory=list)
+    cells: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    decisions: int = 0
+    steps: int = 0
+    """The most writes that any contact took to come to rest."""
+    seconds: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rules are proved."""
+        return not self.faults and not self.unproved
+
+
+def prove(loaded: LoadedRules) -> Verdict:
+    """Prove the rules of a folder. Raises RuleFileError where they can't be used."""
+    return proved(Ground.of(loaded))
+
+
+def proved(ground: Ground) -> Verdict:
+    """The proof itself."""
+    began = perf_counter()
+    verdict = Verdict(unproved=list(_unstated(ground)))
+    found: list[Fault] = []
+    for place in ground.places:
+        verdict.cells += 1
+        found += _place(ground, place, verdict)
+    found += uncovered(ground)
+    told = shortest(found)
+    verdict.faults = [fault for fault in told if fault.kind != NOTE]
+    verdict.notes = [fault for fault in told if fault.kind == NOTE]
+    verdict.seconds = perf_counter() - began
+    return verdict
+
+
+def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
+    classes = Classes(ground, place)
+    if not classes.rules:
+        return
+    compared: set[object] = set()
+    for start, course, horizon in _followed(ground, classes.alone(), "alone", verdict):
+        yield from faults_of(ground, start, course)
+        if _first_of_its_kind(course, compared):
+            yield from checks.order_of_rules(ground, start, course, horizon)
+            yield from checks.backlog(ground, start, course)
+    for start, course, horizon in _followed(ground, classes.together(), "together", verdict):
+        yield from faults_of(ground, start, course)
+        if _first_of_its_kind(course, compared):
+            yield from checks.order_of_rules(ground, start, course, horizon)
+        yield from checks.one_by_one(ground, start, course)
+    for start, course, horizon in _followed(ground, classes.recurring(), "recurring", verdict):
+        yield from faults_of(ground, start, course)
+        yield from checks.circles(ground, start, course, horizon)
+
+
+def _first_of_its_kind(course: Course, seen: set[object]) -> bool:
+    """Whether no contact at this combination was decided by the same rules with causes in the same order before."""
+    decision = course.looks[0].decision
+    parts = [(c.rule, c.property, c.new, c.cause.at) for c in decision.changes]
+    parts += [(s.rule, s.target, s.value, s.cause.at) for s in decision.superseded]
+    parts += [(t.rule, t.template, "", t.cause.at) for t in decision.tasks]
+    if not parts:
+        return False
+    moments = sorted({at for *_, at in parts})
+    kind = frozenset((*words, moments.index(at)) for *words, at in parts)
+    fresh = kind not in seen
+    seen.add(kind)
+    return fresh
+
+
+def _followed(
+    ground: Ground, starts: Iterable[Start], kind: str, verdict: Verdict
+) -> Iterator[tuple[Start, Course, Horizon]]:
+    for start in starts:
+        situation = start.situation(ground)
+        if situation is None:
+            continue
+        horizon = EVER if start.since is None else Horizon(start.since)
+        course = follow(situation, horizon)
+        verdict.classes[kind] += 1
+        verdict.decisions += len(course.looks)
+        verdict.steps = max(verdict.steps, course.steps if course.rests else 0)
+        yield start, course, horizon
+
+
+def _unstated(ground: Ground) -> Iterator[str]:
+    for fact, rules in ground.unstated.items():
+        yield f"{', '.join(rules)}: no case can state the fact {fact}"
+
+
+def shortest(faults: Iterable[Fault]) -> list[Fault]:
+    """Of all that is the same fault of the same rules, the shortest counterexample."""
+    best: dict[tuple[str, tuple[str, ...], str], Fault] = {}
+    for fault in faults:
+        key = (fault.kind, tuple(sorted(fault.rules)), fault.message.partition(":")[0])
+        if key not in best or fault.length < best[key].length:
+            best[key] = fault
+    told = list(best.values())
+    return sorted((f for f in told if not _within(f, told)), key=lambda f: (f.kind, f.rules))
+
+
+def _within(fault: Fault, told: Sequence[Fault]) -> bool:
+    """Whether fewer of its rules do the same by themselves."""
+    return any(other.kind == fault.kind and set(other.rules) and set(other.rules) < set(fault.rules) for other in told)
