@@ -80,7 +80,7 @@ COMMANDS: tuple[Entry, ...] = (
             _at("rules", "check", "Check the rule files; every fault with its line."),
             _at("testing", "test", "Run the cases that stand beside the rules."),
             _at("rules", "show", "Show the rules as hubsync reads them."),
-            _planned("prove", "Prove that the rules settle."),
+            _at("proving", "prove", "Prove that the rules settle."),
             _planned("backtest", "Replay the past under the rules."),
             _at("guide", "guide", "Write the status guide, in four languages."),
             _planned("schema", "Print the JSON schema of the rule files."),

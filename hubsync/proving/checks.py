@@ -14,7 +14,7 @@ from hubsync.policy.policy import Horizon
 from hubsync.policy.settlement import Settlement
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.proving.course import KEYS, Course, final, follow
+from hubsync.proving.course import KEYS, Course, Look, final, follow
 from hubsync.proving.ground import Ground
 from hubsync.proving.starts import Start
 from hubsync.proving.subjects import NOW
@@ -48,14 +48,14 @@ class Fault:
         return self.look, acts, len(self.start.contact) if self.start else 0
 
 
-def faults_of(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
+def faults_of(ground: Ground, start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
     """Everything that is wrong with one course."""
     if not course.rests:
         yield _endless(start, course)
     tasks: set[str] = set()
     for number, look in enumerate(course.looks):
         decision, situation = look.decision, look.situation
-        for kind, message, rules in (*_disputes(decision, situation), *_moves(ground, decision, situation)):
+        for kind, message, rules in (*_disputes(ground, look, horizon), *_moves(ground, decision, situation)):
             yield Fault(kind, message, rules, start, course, number)
         for task in decision.tasks:
             key = ledger_key(task.rule, task.cause, task.template)
@@ -67,20 +67,27 @@ def faults_of(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
 
 def _endless(start: Start, course: Course) -> Fault:
     begins = course.loop or 0
-    round_ = course.looks[begins : course.round or len(course.looks)]
-    rules = dict.fromkeys(c.rule for look in round_ for c in look.decision.changes)
+    round_ = course.looks[begins : course.round + 1 if course.round else None]
+    rules = sorted(
+        {change.rule for look in round_ for change in look.decision.changes}
+        | {lost.rule for look in round_ for lost in look.decision.superseded}
+    )
     flows = dict.fromkeys(look.answered[0].id for look in round_ if look.answered is not None)
     who = " and ".join([*rules, *(f"the workflow {flow}" for flow in flows)])
     look = course.round or len(course.looks) - 1
     return Fault(TERMINATION, f"{who} go round in a circle for ever", (*rules, *flows), start, course, look)
 
 
-def _disputes(decision: Decision, situation: Situation) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    for conflict in decision.conflicts:
+def _disputes(ground: Ground, look: Look, horizon: Horizon) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Conflicts: rules that want different values at one moment, and rules that undo one another (C5)."""
+    for conflict in look.decision.conflicts:
         name = KEYS.get(conflict.property, conflict.property)
-        rules = tuple(dict.fromkeys(rule for rule, _ in conflict.wants))
+        rules = tuple(sorted({rule for rule, _ in conflict.wants}))
         values = {value for _, value in conflict.wants}
-        if (situation.contact.properties.get(conflict.property) or "") in values or len(rules) == 1:
+        endless = not all(ground.policy.rule(rule) for rule in rules)
+        if endless:
+            rules = tuple(sorted({want.rule.id for want in _trail(ground, look, horizon)}))
+        if endless or (look.situation.contact.properties.get(conflict.property) or "") in values:
             message = f"{' and '.join(rules)} undo one another's {name} for one and the same cause"
             yield TERMINATION, message, rules
         else:
@@ -195,18 +202,23 @@ class _Traced(Settlement):
         super()._apply(want, live)
 
 
+def _trail(ground: Ground, look: Look, horizon: Horizon) -> list[Want]:
+    """Everything that one decision writes on its way, in order."""
+    traced = _Traced(View(ground.policy, look.situation.contact, look.situation.now), horizon)
+    traced.settle(live=True)
+    return traced.trail
+
+
 def circles(ground: Ground, start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
     """Whether one decision comes back to a value that it has just left, with no cause but its own writes."""
     for number, look in enumerate(course.looks):
         for name in (STATUS, STAGE):
             if sum(s.target == name for s in look.decision.superseded) < 2:
                 continue
-            traced = _Traced(View(ground.policy, look.situation.contact, look.situation.now), horizon)
-            traced.settle(live=True)
-            wants = [w for w in traced.trail if w.target == name]
+            wants = [w for w in _trail(ground, look, horizon) if w.target == name]
             values = [wants[0].old, *(w.value for w in wants)] if wants else []
             steps = [v for n, v in enumerate(values) if n == 0 or values[n - 1] != v]
             if len(set(steps)) < len(steps):
-                rules = tuple(dict.fromkeys(w.rule.id for w in wants))
+                rules = tuple(sorted({w.rule.id for w in wants}))
                 message = f"{' and '.join(rules)} undo one another's {KEYS[name]} for one and the same cause"
                 yield Fault(TERMINATION, message, rules, start, course, number)

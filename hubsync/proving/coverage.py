@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, product
 
+from hubsync.policy.changes import Decision
 from hubsync.policy.conditions import Condition
 from hubsync.policy.rules import Rule
 from hubsync.policy.timeline import AUTOMATION, PERSON
@@ -46,14 +47,9 @@ def _heard(ground: Ground, rule: Rule) -> Iterator[Fault]:
             view = View(ground.policy, look.situation.contact, look.situation.now)
             if rule.test(view) <= 0:
                 continue
-            decision = look.decision
-            if rule.id in {
-                x.rule for x in (*decision.changes, *decision.tasks, *decision.findings, *decision.withdrawn)
-            }:
+            if rule.id in _heard_of(look.decision):
                 return
-            if any(n.rule == rule.id for n in getattr(decision, "notices", ())):
-                return
-            winner = next((s.by for s in decision.superseded if s.rule == rule.id), "")
+            winner = next((s.by for s in look.decision.superseded if s.rule == rule.id), "")
             held = held or (start, winner)
     if held is None:
         kind = NOTE if rule.matrix else COVERAGE
@@ -64,16 +60,20 @@ def _heard(ground: Ground, rule: Rule) -> Iterator[Fault]:
         yield Fault(COVERAGE, message, (rule.id, *filter(None, [held[1]])), held[0])
 
 
+def _heard_of(decision: Decision) -> set[str]:
+    """The rules of which something comes."""
+    found = {c.rule for c in decision.changes} | {t.rule for t in decision.tasks} | {f.rule for f in decision.findings}
+    return found | {n.rule for n in decision.notices}
+
+
 def _facts(ground: Ground, rule: Rule) -> set[str]:
-    return {c.fact.name for group in rule.groups for c in group if c.fact.name} | (
-        {ground.causes.get(rule.id) or ""} - {""}
-    )
+    facts = {c.fact.name for group in rule.groups for c in group}
+    return facts | ({ground.causes.get(rule.id, "")} - {""})
 
 
 def _nearest(ground: Ground, rule: Rule) -> Start | None:
-    return next(iter(_tries(ground, rule)), None) or next(
-        (laid(ground, place, [], []) for place in ground.places), None
-    )
+    """A contact that comes near, for the story."""
+    return next(_tries(ground, rule), None) or next((laid(ground, place, [], []) for place in ground.places), None)
 
 
 def _tries(ground: Ground, rule: Rule) -> Iterator[Start]:
@@ -126,7 +126,7 @@ def _laid(ground: Ground, alive: Alive, place: Place, things: list[Option]) -> I
 
 
 def _unreachable(ground: Ground) -> Iterator[Fault]:
-    """Statuses that no rule sets, offers or even asks: nobody would ever be told to use them."""
+    """Statuses that no rule sets, offers or even asks: a person may choose them, and nothing follows."""
     named: set[str] = set()
     for rule in ground.policy.rules:
         named |= {value for action in rule.sets if action.property == STATUS and (value := constant(action))}
@@ -138,4 +138,4 @@ def _unreachable(ground: Ground) -> Iterator[Fault]:
             named.add(ground.value(STATUS, place[0]))
     for term in ground.policy.statuses.terms:
         if term.value not in named and term.like == term.key:
-            yield Fault(COVERAGE, f'no rule sets, offers or asks the Lead status "{term.key}"', ())
+            yield Fault(NOTE, f'only people use the Lead status "{term.key}": no rule sets, offers or asks it', ())

@@ -13,7 +13,7 @@ from time import perf_counter
 
 from hubsync.policy.policy import Horizon
 from hubsync.proving import checks
-from hubsync.proving.checks import EVER, NOTE, Fault, faults_of
+from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault, faults_of
 from hubsync.proving.course import Course, follow
 from hubsync.proving.coverage import uncovered
 from hubsync.proving.ground import Ground, Place
@@ -68,17 +68,17 @@ def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
         return
     compared: set[object] = set()
     for start, course, horizon in _followed(ground, classes.alone(), "alone", verdict):
-        yield from faults_of(ground, start, course)
+        yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(ground, start, course, horizon)
             yield from checks.backlog(ground, start, course)
     for start, course, horizon in _followed(ground, classes.together(), "together", verdict):
-        yield from faults_of(ground, start, course)
+        yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(ground, start, course, horizon)
         yield from checks.one_by_one(ground, start, course)
     for start, course, horizon in _followed(ground, classes.recurring(), "recurring", verdict):
-        yield from faults_of(ground, start, course)
+        yield from faults_of(ground, start, course, horizon)
         yield from checks.circles(ground, start, course, horizon)
 
 
@@ -121,7 +121,7 @@ def shortest(faults: Iterable[Fault]) -> list[Fault]:
     """Of all that is the same fault of the same rules, the shortest counterexample."""
     best: dict[tuple[str, tuple[str, ...], str], Fault] = {}
     for fault in faults:
-        key = (fault.kind, tuple(sorted(fault.rules)), fault.message.partition(":")[0])
+        key = (fault.kind, tuple(sorted(fault.rules)), "" if fault.rules else fault.message)
         if key not in best or fault.length < best[key].length:
             best[key] = fault
     told = list(best.values())
@@ -129,5 +129,7 @@ def shortest(faults: Iterable[Fault]) -> list[Fault]:
 
 
 def _within(fault: Fault, told: Sequence[Fault]) -> bool:
-    """Whether fewer of its rules do the same by themselves."""
+    """Whether fewer of its rules do the same by themselves, or a rule isn't heard because of what it does wrong."""
+    if fault.kind == COVERAGE:
+        return any(other.kind not in {COVERAGE, NOTE} and fault.rules[0] in other.rules for other in told)
     return any(other.kind == fault.kind and set(other.rules) and set(other.rules) < set(fault.rules) for other in told)

@@ -78,7 +78,7 @@ def test_the_help_gives_each_command_one_whole_line(group: list[str], capsys: py
 def test_the_help_marks_what_this_version_lacks() -> None:
     lines = {entry.name: entry.line for entry in commands.COMMANDS}
     children = {child.name: child.line for entry in commands.COMMANDS for child in entry.commands}
-    assert children["prove"].endswith("(not in this version)")
+    assert children["backtest"].endswith("(not in this version)")
     assert not lines["serve"].endswith("(not in this version)")
     assert not lines["report"].endswith("(not in this version)")
     assert not lines["rules"].endswith("(not in this version)")
@@ -101,7 +101,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == f"hubsync {__version__}\n"
 
 
-@pytest.mark.parametrize("line", ["db rebuild --portal 1", "rules prove --depth 3", "report funnel"])
+@pytest.mark.parametrize("line", ["db rebuild --portal 1", "rules backtest --depth 3", "report funnel"])
 def test_a_command_of_a_later_version_says_so(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(line.split()) == 3
     name = line.partition(" --")[0]

@@ -1,0 +1,51 @@
+"""The shipped rules are proved, and the command says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hubsync.cli.main import run
+from hubsync.settings import default_rules
+from tests.proving.minis import mini, written
+
+
+def test_the_shipped_rules_are_proved(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "prove", str(default_rules()), "--format", "json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["proved"], verdict["faults"], verdict["unproved"]) == (True, [], [])
+    assert verdict["combinations"] == 130
+    assert verdict["decisions"] > 10_000
+
+
+FIGHTING = """
+rules:
+  - id: up
+    playbook: X1
+    when: {lead_status: {is: new}}
+    cause: lead_status_entered
+    then: [{set: {lead_status: working}}]
+  - id: down
+    playbook: X2
+    when: {lead_status: {is: working}}
+    cause: lead_status_entered
+    then: [{set: {lead_status: new}}]
+"""
+
+
+def test_the_command_tells_the_story_and_the_case_and_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = written(mini(FIGHTING), tmp_path / "rules")
+    assert run(["rules", "prove", str(folder)]) == 1
+    out = capsys.readouterr().out
+    assert "termination: down and up undo one another's lead_status for one and the same cause" in out
+    assert "  as a case:\n    cases:\n" in out
+    assert "Not proved: 1 fault" in out
+
+
+def test_a_format_that_there_is_not_and_a_folder_that_is_not_there_are_usage_errors(tmp_path: Path) -> None:
+    assert run(["rules", "prove", str(default_rules()), "--format", "xml"]) == 2
+    assert run(["rules", "prove", str(tmp_path / "nowhere")]) == 2
