@@ -16,8 +16,8 @@ from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.proving.course import KEYS, Course, Look, final, follow
 from hubsync.proving.ground import Ground
+from hubsync.proving.options import NOW
 from hubsync.proving.starts import Start
-from hubsync.proving.subjects import NOW
 from hubsync.rulefiles.situations import Situation, after, later
 
 TERMINATION, DETERMINISM, COVERAGE, SAFETY = "termination", "determinism", "coverage", "safety"
@@ -117,8 +117,9 @@ def order_of_rules(ground: Ground, start: Start, course: Course, horizon: Horizo
     for number, look in enumerate(course.looks):
         if len(look.decision.changes) + len(look.decision.superseded) > 1 or look.decision.conflicts:
             other = decide(ground.reversed, look.situation.contact, look.situation.now, horizon)
-            if _outcome(other) != _outcome(look.decision):
-                rules = tuple(sorted({c.rule for c in (*other.changes, *look.decision.changes)}))
+            here = decide(ground.policy, look.situation.contact, look.situation.now, horizon)
+            if _outcome(other) != _outcome(here):
+                rules = tuple(sorted({c.rule for c in (*other.changes, *here.changes)}))
                 message = f"the order in which {' and '.join(rules)} stand in the files decides"
                 yield Fault(DETERMINISM, message, rules, start, course, number)
             return
@@ -157,7 +158,7 @@ def one_by_one(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
         [one for one in start.acts if one.at == moments[0]],
         [one for one in start.acts if one.at > moments[0]],
     )
-    between = Start(start.place, start.contact, tuple(first)).situation(ground)
+    between = Start(start.place, start.contact, tuple(first)).situation(ground, whole=False)
     if between is None:
         return
     looked = Situation(between.policy, between.contact, moments[0] + timedelta(minutes=30))

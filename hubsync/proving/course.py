@@ -16,7 +16,7 @@ from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.rules import Foreign
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.proving.subjects import act
+from hubsync.proving.options import act
 from hubsync.rulefiles.case_spec import ActSpec
 from hubsync.rulefiles.situations import Situation, after, later
 

@@ -19,8 +19,9 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault
 from hubsync.proving.course import follow
 from hubsync.proving.ground import NONE, Alive, Ground, Place, constant
+from hubsync.proving.options import Option
 from hubsync.proving.starts import STAGE_ENTRY, STATUS_ENTRY, Entry, Start, laid
-from hubsync.proving.subjects import Option, subject_of
+from hubsync.proving.subjects import subject_of
 
 MOST_TRIES = 400
 """So many contacts are tried for a rule before it is called dead or shadowed."""
@@ -29,9 +30,8 @@ MOST_TRIES = 400
 def uncovered(ground: Ground) -> Iterator[Fault]:
     """Rules that are dead or shadowed, and statuses to which nothing leads."""
     for rule in ground.policy.rules:
-        if any(subject_of(name) is None for name in _facts(ground, rule)):
-            continue  # told as unproved
-        yield from _heard(ground, rule)
+        if rule.id not in {name for rules in ground.unstated.values() for name in rules}:
+            yield from _heard(ground, rule)
     yield from _unreachable(ground)
 
 
@@ -64,11 +64,6 @@ def _heard_of(decision: Decision) -> set[str]:
     """The rules of which something comes."""
     found = {c.rule for c in decision.changes} | {t.rule for t in decision.tasks} | {f.rule for f in decision.findings}
     return found | {n.rule for n in decision.notices}
-
-
-def _facts(ground: Ground, rule: Rule) -> set[str]:
-    facts = {c.fact.name for group in rule.groups for c in group}
-    return facts | ({ground.causes.get(rule.id, "")} - {""})
 
 
 def _nearest(ground: Ground, rule: Rule) -> Start | None:

@@ -13,22 +13,11 @@ from functools import cached_property
 
 from hubsync.policy.conditions import Condition
 from hubsync.policy.policy import Policy
-from hubsync.policy.rules import Rule, SetAction
+from hubsync.policy.rules import Cell, Rule, SetAction
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.proving.subjects import (
-    LONG_AGO,
-    NOW,
-    OF_THE_START,
-    OWNER,
-    Option,
-    Subject,
-    bare,
-    certain,
-    subject_of,
-    subjects,
-    truths,
-)
+from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option
+from hubsync.proving.subjects import OF_THE_START, Subject, bare, certain, subject_of, subjects, truths
 from hubsync.rulefiles.load import LoadedRules
 from hubsync.rulefiles.situations import build, staged
 
@@ -131,6 +120,15 @@ class Ground:
                 answers = truths(self.policy, option, asked) or ()
                 table |= {(id(c), option): answer for c, answer in zip(asked, answers, strict=True)}
         return table
+
+    @cached_property
+    def writing(self) -> Policy:
+        """The rules that write by themselves, without what only shows, asks or reminds: they decide the same values."""
+
+        def bare_of(cell: Cell) -> Cell:
+            return Cell(cell.autos, cell.cells, dealless=bare_of(cell.dealless) if cell.dealless is not None else None)
+
+        return replace(self.policy, cells={place: bare_of(cell) for place, cell in self.policy.cells.items()})
 
     @cached_property
     def managed(self) -> dict[str, str]:

@@ -71,7 +71,7 @@ def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(ground, start, course, horizon)
-            yield from checks.backlog(ground, start, course)
+            yield from _with_errands(ground, start, horizon, verdict)
     for start, course, horizon in _followed(ground, classes.together(), "together", verdict):
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
@@ -80,6 +80,16 @@ def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
     for start, course, horizon in _followed(ground, classes.recurring(), "recurring", verdict):
         yield from faults_of(ground, start, course, horizon)
         yield from checks.circles(ground, start, course, horizon)
+
+
+def _with_errands(ground: Ground, start: Start, horizon: Horizon, verdict: Verdict) -> Iterator[Fault]:
+    """The same contact with everything that is asked, shown and reminded of: nothing twice, nothing for the backlog."""
+    situation = start.situation(ground)
+    if situation is not None:
+        course = follow(situation, horizon)
+        verdict.decisions += len(course.looks)
+        yield from faults_of(ground, start, course, horizon)
+        yield from checks.backlog(ground, start, course)
 
 
 def _first_of_its_kind(course: Course, seen: set[object]) -> bool:
@@ -101,7 +111,7 @@ def _followed(
     ground: Ground, starts: Iterable[Start], kind: str, verdict: Verdict
 ) -> Iterator[tuple[Start, Course, Horizon]]:
     for start in starts:
-        situation = start.situation(ground)
+        situation = start.situation(ground, whole=False)
         if situation is None:
             continue
         horizon = EVER if start.since is None else Horizon(start.since)

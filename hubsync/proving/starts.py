@@ -16,7 +16,8 @@ from hubsync.policy.conditions import Condition
 from hubsync.policy.timeline import AUTOMATION, PERSON
 from hubsync.policy.view import View
 from hubsync.proving.ground import NONE, Alive, Ground, Place
-from hubsync.proving.subjects import LONG_AGO, NOW, OWNER, Option, act, subject_of
+from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option, act
+from hubsync.proving.subjects import subject_of
 from hubsync.rulefiles.case_spec import ActSpec
 from hubsync.rulefiles.situations import Situation, SituationFault, build
 
@@ -38,10 +39,10 @@ class Start:
     since: datetime | None = None
     events: tuple[Option, ...] = ()
 
-    def situation(self, ground: Ground) -> Situation | None:
-        """The contact as a decision sees it; None where no contact can be so."""
+    def situation(self, ground: Ground, *, whole: bool = True) -> Situation | None:
+        """The contact as a decision sees it, None where none can be so; not `whole`: as rules that write see it."""
         try:
-            return build(ground.policy, NOW, dict(self.contact), self.acts)
+            return build(ground.policy if whole else ground.writing, NOW, dict(self.contact), self.acts)
         except SituationFault:
             return None
 
@@ -84,7 +85,7 @@ def laid(
     for option, rank in things:
         words |= dict(option.contact)
         at = LONG_AGO + timedelta(days=100) if rank is None else NOW - APART * (1 + last - rank)
-        happened += [(at, 1, act(kind, detail, at)) for kind, detail in option.acts]
+        happened += [(at, 1, act(kind, detail, at, AUTOMATION)) for kind, detail in option.acts]
     acts = tuple(one for _, _, one in sorted(happened, key=lambda h: (h[0], h[1])))
     return Start(place, tuple(words.items()), acts, since, tuple(option for option, _ in things))
 

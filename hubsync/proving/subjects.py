@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hubsync.policy.conditions import TIME_OPERATORS, Condition
@@ -17,34 +17,9 @@ from hubsync.policy.facts import FACTS
 from hubsync.policy.policy import Policy
 from hubsync.policy.view import View
 from hubsync.policy.worktime import parse_duration
-from hubsync.rulefiles.case_spec import ActSpec
+from hubsync.proving.derived import DERIVED, derived
+from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option, act
 from hubsync.rulefiles.situations import SituationFault, build
-
-NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
-"""When the rules first look: a Wednesday morning, in business hours."""
-LONG_AGO = NOW - timedelta(days=400)
-"""Since when everything stands that no act has set: older than any duration that matters."""
-OWNER = "11"
-Words = tuple[tuple[str, str], ...]
-"""What a case says under `contact`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Option:
-    """One class of a subject: words for `contact`, or acts (kind and detail) that happen at one moment.
-
-    Equal to itself alone.
-    """
-
-    subject: str
-    says: str
-    contact: Words = ()
-    acts: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def timed(self) -> bool:
-        """Whether it is something that happened at a moment."""
-        return bool(self.acts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +53,12 @@ _EVENTS: dict[str, str] = {
     "first_rep_outreach": OUTREACH,
     "last_rep_outreach": OUTREACH,
     "attempts": OUTREACH,
+    "deal_close_date": OPEN,
+    "deal_step_entered": OPEN,
+    "deal_amount": OPEN,
+    "loss_reason": LOST,
     "churn": "churned",
+    **DERIVED,
 }
 """The facts and causes that hang on a subject of another name."""
 _ALWAYS_SO = frozenset({"open_deals", "won_deals", "lost_deals", "loss_category"})
@@ -97,7 +77,8 @@ def subject_of(fact: str) -> str | None:
 
 def certain(condition: Condition, option: Option) -> bool:
     """Whether the condition's answer hangs on the option alone: not on time, the cycle, or the Lead status."""
-    return condition.flip is None and (not option.timed or condition.fact.name in _ALWAYS_SO)
+    name = condition.fact.name
+    return condition.flip is None and name not in DERIVED and (not option.timed or name in _ALWAYS_SO)
 
 
 def subjects(policy: Policy, conditions: Iterable[Condition], lists: Mapping[str, Sequence[str]]) -> dict[str, Subject]:
@@ -117,7 +98,9 @@ def subjects(policy: Policy, conditions: Iterable[Condition], lists: Mapping[str
 
 
 def _distinct(policy: Policy, options: Iterable[Option], conditions: Sequence[Condition]) -> tuple[Option, ...]:
-    """The options that some condition tells from those before."""
+    """The options that some condition tells from those before; what follows from other facts is told by none alone."""
+    if any(c.fact.name in DERIVED for c in conditions):
+        return tuple(options)
     kept: dict[tuple[int, ...], Option] = {}
     for option in options:
         answers = truths(policy, option, conditions)
@@ -145,11 +128,6 @@ def alone(policy: Policy, option: Option) -> View | None:
     return View(policy, situation.contact, NOW)
 
 
-def act(kind: str, detail: Any, at: datetime, by: str = "person") -> ActSpec:
-    """Something that happens at a moment."""
-    return ActSpec.model_validate({"at": at.isoformat(), kind: detail, **({"by": by} if kind == "set" else {})})
-
-
 def _candidates(policy: Policy, name: str, conditions: Sequence[Condition]) -> Iterator[Option]:
     if name == OPEN:
         yield from _deals(name, "deal_opened", ({},), _counts(conditions, "open_deals"), _marks(policy))
@@ -163,6 +141,8 @@ def _candidates(policy: Policy, name: str, conditions: Sequence[Condition]) -> I
         yield Option(name, "no outreach")
         for count in _counts(conditions, "attempts"):
             yield Option(name, f"{count} outreaches", acts=(("rep_email", {}),) * count)
+    elif name in DERIVED.values():
+        yield from derived(policy, name)
     else:
         yield from _values(policy, name, conditions)
 

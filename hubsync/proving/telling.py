@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from hubsync.policy.compile import MATRIX
+from hubsync.policy.policy import Horizon
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.proving.checks import COVERAGE, Fault
-from hubsync.proving.course import KEYS, Look
+from hubsync.proving.checks import COVERAGE, EVER, Fault
+from hubsync.proving.course import KEYS, Look, follow
 from hubsync.proving.ground import Ground, constant
-from hubsync.proving.subjects import NOW
+from hubsync.proving.options import NOW
 from hubsync.rulefiles.case_spec import ActSpec
 from hubsync.rulefiles.load import LoadedRules
 from hubsync.rulefiles.outcomes import Outcome, done
@@ -65,7 +66,7 @@ def story(ground: Ground, fault: Fault) -> Iterator[str]:
     yield f"a contact created {_day(_created(fault))}: {words}"
     for one in fault.start.acts:
         yield f"{_moment(one.at)}  {_happened(one)}"
-    for look in _shown(fault):
+    for look in _shown(ground, fault):
         if look.answered is not None:
             flow, act = look.answered
             yield f"{_moment(act.at)}  the workflow {where(ground.loaded, flow.id)}: {_happened(act)}"
@@ -76,7 +77,7 @@ def case(ground: Ground, fault: Fault) -> str:
     """A case in YAML that `hubsync rules test` plays: it says what should be, and fails while the fault is there."""
     if fault.start is None:
         return ""
-    looks = _shown(fault)
+    looks = _shown(ground, fault)
     lines = ["cases:", f"  - name: {_flow(fault.message)}", f"    now: {_iso(NOW)}"]
     if fault.start.since is not None:
         lines.append(f"    since: {_iso(fault.start.since)}")
@@ -98,12 +99,23 @@ def case(ground: Ground, fault: Fault) -> str:
     return "\n".join([*lines, ""])
 
 
-def _shown(fault: Fault) -> list[Look]:
-    """The looks that matter, up to the one at which the fault shows."""
-    if fault.course is None:
+def _shown(ground: Ground, fault: Fault) -> list[Look]:
+    """The looks that matter, up to the one at which the fault shows, with everything that is decided at them."""
+    if fault.course is None or fault.start is None:
         return []
-    looks = fault.course.looks[: fault.look + 1]
-    return [k for k in looks if k.decision.acts or k.decision.conflicts or k.answered is not None or k is looks[-1]]
+    situation = fault.start.situation(ground)
+    if situation is None:
+        return []
+    shows = fault.course.looks[fault.look]
+    horizon = EVER if fault.start.since is None else Horizon(fault.start.since)
+    looks = follow(situation, horizon, shows.situation.now).looks
+    last = next((k for k in looks if k.situation.now >= shows.situation.now and _acts(k) >= _acts(shows)), looks[-1])
+    kept = looks[: looks.index(last) + 1]
+    return [k for k in kept if _acts(k) or k.answered is not None or k is last]
+
+
+def _acts(look: Look) -> bool:
+    return look.decision.acts or bool(look.decision.conflicts)
 
 
 def _decided(ground: Ground, look: Look) -> Iterator[str]:

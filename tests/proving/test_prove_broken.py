@@ -13,10 +13,10 @@ import yaml
 from hubsync.proving.checks import EVER, Fault, faults_of
 from hubsync.proving.course import follow
 from hubsync.proving.ground import Ground
+from hubsync.proving.options import LONG_AGO, NOW, act
 from hubsync.proving.prove import Verdict, proved
 from hubsync.proving.report import as_data, lines
 from hubsync.proving.starts import APART, Start
-from hubsync.proving.subjects import LONG_AGO, NOW, act
 from hubsync.proving.telling import case, position, story
 from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.playing import play
