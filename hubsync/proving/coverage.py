@@ -1,7 +1,8 @@
 """Whether every rule can hold and be heard, and every status can be reached (playbook C2).
 
-For each group of a rule its own conditions are met by construction: one option for each subject that it asks. A rule
-none of whose groups then holds at any combination is dead; one that holds and never has any effect is shadowed.
+A rule of which something comes in a case beside it is neither dead nor shadowed. For any other, the conditions of each of
+its groups are met by construction: one option for each subject that it asks. If none of its groups then holds at any
+combination it is dead; if it holds and never has any effect it is shadowed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from hubsync.proving.ground import NONE, Alive, Ground, Place, constant
 from hubsync.proving.options import Option
 from hubsync.proving.starts import STAGE_ENTRY, STATUS_ENTRY, Entry, Start, laid
 from hubsync.proving.subjects import subject_of
+from hubsync.rulefiles.cases import load_cases
+from hubsync.rulefiles.playing import play
 
 MOST_TRIES = 400
 """So many contacts are tried for a rule before it is called dead or shadowed."""
@@ -29,10 +32,21 @@ MOST_TRIES = 400
 
 def uncovered(ground: Ground) -> Iterator[Fault]:
     """Rules that are dead or shadowed, and statuses to which nothing leads."""
+    heard = _in_cases(ground)
+    unstated = {name for rules in ground.unstated.values() for name in rules}
     for rule in ground.policy.rules:
-        if rule.id not in {name for rules in ground.unstated.values() for name in rules}:
+        if rule.id not in heard | unstated:
             yield from _heard(ground, rule)
     yield from _unreachable(ground)
+
+
+def _in_cases(ground: Ground) -> set[str]:
+    """The rules of which something comes in the cases beside them, for the portal that the files describe."""
+    found: set[str] = set()
+    for case in load_cases(ground.loaded.folder, ground.loaded):
+        if case.situation.policy.deals == ground.policy.deals:
+            found |= {rule for look in play(case).looks for rule in _heard_of(look.decision)}
+    return found
 
 
 def _heard(ground: Ground, rule: Rule) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from hubsync.policy.conditions import Condition
 from hubsync.policy.policy import Policy
-from hubsync.policy.rules import Cell, Rule, SetAction
+from hubsync.policy.rules import AUTO, Cell, Rule, SetAction
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option
@@ -101,9 +101,12 @@ class Ground:
 
     @cached_property
     def unstated(self) -> dict[str, list[str]]:
-        """Facts that no case can state, with the rules that ask them."""
+        """Facts that no case can state, with the rules that write by themselves and ask them.
+
+        What only shows, asks or reminds writes nothing, so that nothing can follow from it.
+        """
         found: dict[str, list[str]] = {}
-        for rule in self.policy.rules:
+        for rule in (r for r in self.policy.rules if r.sets and r.mode == AUTO):
             asked = {c.fact.name for group in rule.groups for c in group} | {self.causes.get(rule.id, "")} - {""}
             for fact in sorted(asked):
                 if fact not in OWN and subject_of(fact) is None:
