@@ -1,8 +1,8 @@
 """Whether every rule can hold and be heard, and every status can be reached (playbook C2).
 
-A rule of which something comes in a case beside it is neither dead nor shadowed. For any other, the conditions of each of
-its groups are met by construction: one option for each subject that it asks. If none of its groups then holds at any
-combination it is dead; if it holds and never has any effect it is shadowed.
+A rule of which something comes in a case beside it is neither dead nor shadowed. For any other, the conditions of each
+of its groups are met by construction: one option for each subject that it asks. If none of its groups then holds at
+any combination it is dead; if it holds and never has any effect it is shadowed.
 """
 
 from __future__ import annotations
