@@ -196,7 +196,8 @@ def test_an_example_of_cases_passes(tmp_path: Path, document: Document, text: st
 
 @pytest.mark.parametrize(("document", "text"), examples_of("scoring"))
 def test_an_example_of_scoring_counts_its_points(tmp_path: Path, document: Document, text: str) -> None:
-    policy = load_rules(rules_with(tmp_path, without=["scoring.yaml"], example=text)).compile()
+    rules = (RULES / "scoring.yaml").read_text(encoding="utf-8").partition("\nrules:")[2]
+    policy = load_rules(rules_with(tmp_path, without=["scoring.yaml"], example=f"{text}\nrules:{rules}")).compile()
     scoring = policy.data.scoring
     assert scoring is not None
     assert [(one.id, one.points) for one in scoring.points] == [

@@ -30,9 +30,9 @@ MOST_TRIES = 400
 """So many contacts are tried for a rule before it is called dead or shadowed."""
 
 
-def uncovered(ground: Ground) -> Iterator[Fault]:
-    """Rules that are dead or shadowed, and statuses to which nothing leads."""
-    heard = _in_cases(ground)
+def uncovered(ground: Ground, heard: set[str]) -> Iterator[Fault]:
+    """Rules that are dead or shadowed, and statuses to which nothing leads; `heard` are rules known to write."""
+    heard = heard | _in_cases(ground)
     unstated = {name for rules in ground.unstated.values() for name in rules}
     for rule in ground.policy.rules:
         if rule.id not in heard | unstated:

@@ -6,7 +6,7 @@ so here. Which rules can write where follows from the dispatch table that decisi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -87,14 +87,26 @@ class Ground:
     @cached_property
     def conditions(self) -> list[Condition]:
         """Every condition of every rule and of every declared workflow."""
-        found = [c for rule in self.policy.rules for group in rule.groups for c in group]
+        return self._conditions(self.policy.rules)
+
+    def _conditions(self, rules: Iterable[Rule]) -> list[Condition]:
+        found = [c for rule in rules for group in rule.groups for c in group]
         return found + [c for flow in self.policy.foreign for group in flow.groups for c in group]
+
+    @cached_property
+    def classes(self) -> dict[str, Subject]:
+        """What may be true of a contact, as far as a rule asks that writes by itself, or a declared workflow."""
+        writers = [rule for rule in self.policy.rules if rule.sets and rule.mode == AUTO]
+        return self._subjects(self._conditions(writers))
 
     @cached_property
     def subjects(self) -> dict[str, Subject]:
         """What may be true of a contact, as far as any rule asks."""
+        return self._subjects(self.conditions)
+
+    def _subjects(self, conditions: list[Condition]) -> dict[str, Subject]:
         lists = self.loaded.files.portal.lists
-        found = subjects(self.policy, self.conditions, lists)
+        found = subjects(self.policy, conditions, lists)
         for name in {subject_of(cause) for cause in self.causes.values()} - {None, ""} - set(found):
             found[str(name)] = bare(self.policy, str(name))
         return found
@@ -117,7 +129,8 @@ class Ground:
     def truth(self) -> dict[tuple[int, Option], int]:
         """What a condition answers, by its identity, wherever an option is so, if that option alone decides it."""
         table: dict[tuple[int, Option], int] = {}
-        for name, subject in self.subjects.items():
+        for subject in (*self.subjects.values(), *self.classes.values()):
+            name = subject.name
             for option in subject.options:
                 asked = [c for c in self.conditions if subject_of(c.fact.name) == name and certain(c, option)]
                 answers = truths(self.policy, option, asked) or ()

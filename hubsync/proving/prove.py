@@ -33,6 +33,8 @@ class Verdict:
     decisions: int = 0
     steps: int = 0
     """The most writes that any contact took to come to rest."""
+    heard: set[str] = field(default_factory=set)
+    """Rules that wrote in some course."""
     seconds: float = 0.0
 
     @property
@@ -54,7 +56,7 @@ def proved(ground: Ground) -> Verdict:
     for place in ground.places:
         verdict.cells += 1
         found += _place(ground, place, verdict)
-    found += uncovered(ground)
+    found += uncovered(ground, verdict.heard)
     told = shortest(found)
     verdict.faults = [fault for fault in told if fault.kind != NOTE]
     verdict.notes = [fault for fault in told if fault.kind == NOTE]
@@ -67,10 +69,12 @@ def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
     if not classes.rules:
         return
     compared: set[object] = set()
+    errands: set[object] = set()
     for start, course, horizon in _followed(ground, classes.alone(), "alone", verdict):
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(ground, start, course, horizon)
+        if _first_of_its_kind(course, errands, ordered=False):
             yield from _with_errands(ground, start, horizon, verdict)
     for start, course, horizon in _followed(ground, classes.together(), "together", verdict):
         yield from faults_of(ground, start, course, horizon)
@@ -92,8 +96,8 @@ def _with_errands(ground: Ground, start: Start, horizon: Horizon, verdict: Verdi
         yield from checks.backlog(ground, start, course)
 
 
-def _first_of_its_kind(course: Course, seen: set[object]) -> bool:
-    """Whether no contact at this combination was decided by the same rules with causes in the same order before."""
+def _first_of_its_kind(course: Course, seen: set[object], *, ordered: bool = True) -> bool:
+    """Whether no contact at this combination was decided by the same rules before, their causes so `ordered`."""
     decision = course.looks[0].decision
     parts = [(c.rule, c.property, c.new, c.cause.at) for c in decision.changes]
     parts += [(s.rule, s.target, s.value, s.cause.at) for s in decision.superseded]
@@ -101,7 +105,7 @@ def _first_of_its_kind(course: Course, seen: set[object]) -> bool:
     if not parts:
         return False
     moments = sorted({at for *_, at in parts})
-    kind = frozenset((*words, moments.index(at)) for *words, at in parts)
+    kind = frozenset((*words, moments.index(at) if ordered else 0) for *words, at in parts)
     fresh = kind not in seen
     seen.add(kind)
     return fresh
@@ -118,6 +122,7 @@ def _followed(
         course = follow(situation, horizon)
         verdict.classes[kind] += 1
         verdict.decisions += len(course.looks)
+        verdict.heard |= {change.rule for look in course.looks for change in look.decision.changes}
         verdict.steps = max(verdict.steps, course.steps if course.rests else 0)
         yield start, course, horizon
 

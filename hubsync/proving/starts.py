@@ -142,11 +142,11 @@ class Classes:
         """What may have happened, as far as a rule that can write asks."""
         asked = {subject_of(fact) for alive in self.rules for fact in alive.facts}
         asked |= {subject_of(c.fact.name) for flow in self.flows for group in flow.groups for c in group}
-        return [o for n, s in sorted(self.ground.subjects.items()) if n in asked for o in s.options if o.timed]
+        return [o for n, s in sorted(self.ground.classes.items()) if n in asked for o in s.options if o.timed]
 
     def _contexts(self, rules: Sequence[Alive], events: Sequence[Option]) -> Iterator[list[tuple[Option, Rank | None]]]:
         """Everything that merely is so, as far as rules ask that these events leave possible."""
-        assigned = {name: s.options[0] for name, s in self.ground.subjects.items() if s.timed}
+        assigned = {name: s.options[0] for name, s in self.ground.classes.items() if s.timed}
         assigned |= {event.subject: event for event in events}
         for things in self._tree(rules, assigned):
             yield [(option, None) for option in things if not option.timed and option.contact]
@@ -163,7 +163,7 @@ class Classes:
         if name is None:
             yield list(assigned.values())
             return
-        for option in self.ground.subjects[name].options:
+        for option in self.ground.classes[name].options:
             yield from self._tree(left, {**assigned, name: option})
 
     def _possible(self, groups: Iterable[Sequence[Condition]], assigned: dict[str, Option]) -> bool:

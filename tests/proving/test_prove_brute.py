@@ -1,0 +1,123 @@
+"""The proof's verdict against brute force, on rule sets drawn at random, many of them wrong.
+
+A dozen in the normal run; `PROVE_SETS=2000 pytest tests/proving/test_prove_brute.py` draws that many.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from hubsync.proving.checks import COVERAGE, DETERMINISM, TERMINATION
+from hubsync.proving.ground import Ground
+from hubsync.proving.prove import Verdict, proved
+from tests.proving import brute
+from tests.proving.minis import STAGES, STATUSES, mini
+
+SETS = settings(
+    max_examples=int(os.environ.get("PROVE_SETS", "12")),
+    deadline=None,
+    phases=[Phase.generate],
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+ENTERED = "lead_status_entered"
+CAUSES = (ENTERED, ENTERED, ENTERED, "lifecycle_stage_entered", "first_rep_outreach", "deal_opened")
+ASKED = {
+    "first_rep_outreach": {"first_rep_outreach": {"is_known": "true"}},
+    "deal_opened": {"open_deals": {"is_more_than": "0"}},
+}
+SEVERAL = st.lists(st.sampled_from(("none", *STATUSES)), min_size=2, max_size=3)
+
+
+@st.composite
+def conditions(draw: st.DrawFn, cause: str) -> dict[str, Any]:
+    """What a rule asks: a status most often, and now and then a stage, a property, a deal or what was before."""
+    found: dict[str, Any] = dict(ASKED.get(cause, {}))
+    status = draw(st.one_of(st.none(), st.sampled_from(STATUSES), SEVERAL))
+    if status is not None:
+        found["lead_status"] = {"is_any_of": status} if isinstance(status, list) else {"is": status}
+    if draw(st.integers(0, 3)) == 0:
+        operator = draw(st.sampled_from(("is", "is_below", "is_at_least")))
+        found["lifecycle_stage"] = {operator: draw(st.sampled_from(STAGES))}
+    if draw(st.integers(0, 4)) == 0:
+        found["asked"] = {draw(st.sampled_from(("is", "is_not"))): "yes"}
+    if draw(st.integers(0, 5)) == 0 and "open_deals" not in found:
+        found["open_deals"] = {"is": "0"}
+    if draw(st.integers(0, 6)) == 0:
+        found["lead_status_before"] = {"is": draw(st.sampled_from(STATUSES))}
+    return found or {"lead_status": {"is": "new"}}
+
+
+@st.composite
+def rules(draw: st.DrawFn, number: int) -> dict[str, Any]:
+    """A rule of any kind, sound or not."""
+    cause = draw(st.sampled_from(CAUSES))
+    what = draw(st.integers(0, 5))
+    if what == 0:
+        then: dict[str, str] = {"lifecycle_stage": draw(st.sampled_from(STAGES))}
+    elif what == 1:
+        then = {"asked": draw(st.sampled_from(("yes", "no")))}
+    else:
+        then = {"lead_status": draw(st.sampled_from(STATUSES))}
+    rule: dict[str, Any] = {
+        "id": f"r{number}",
+        "playbook": f"X{number}",
+        "when": draw(conditions(cause)),
+        "cause": cause,
+    }
+    if draw(st.integers(0, 5)) == 0:
+        rule["after"] = "5 days"
+    if draw(st.integers(0, 7)) == 0:
+        rule["hard"] = "true"
+    if draw(st.booleans()):
+        rule["outranks"] = [f"r{n}" for n in range(number)]
+    return {**rule, "then": [{"set": then}]}
+
+
+@st.composite
+def flows(draw: st.DrawFn, drawn: list[dict[str, Any]]) -> dict[str, Any]:
+    """A workflow of the portal's that sets a status when there is another, most often to spite a rule."""
+    one, other = draw(st.lists(st.sampled_from(STATUSES), min_size=2, max_size=2, unique=True))
+    rule = draw(st.sampled_from(drawn))
+    asked = rule["when"].get("lead_status", {}).get("is")
+    written = rule["then"][0]["set"].get("lead_status")
+    if asked and written and asked != written and draw(st.booleans()):
+        one, other = written, asked
+    when: dict[str, Any] = {"lead_status": {"is": one}}
+    if draw(st.integers(0, 3)) == 0:
+        when["asked"] = {"is": "yes"}
+    return {"id": "w", "when": when, "set": {"lead_status": other}}
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn) -> dict[str, Any]:
+    """Up to four rules, and in every other set a workflow."""
+    drawn = [draw(rules(n)) for n in range(draw(st.integers(1, 4)))]
+    return {"rules": drawn, "foreign": [draw(flows(drawn))] if draw(st.booleans()) else []}
+
+
+def told(verdict: Verdict, words: str) -> bool:
+    return any(words in fault.message for fault in verdict.faults if fault.kind in {TERMINATION, DETERMINISM})
+
+
+@given(rule_sets())
+@SETS
+def test_the_verdict_is_what_living_through_every_contact_finds(drawn: dict[str, Any]) -> None:
+    """Endless lives, conflicts and rules that never write are found by both, or by neither."""
+    loaded = mini(json.dumps(drawn))
+    verdict = proved(Ground.of(loaded))
+    policy = loaded.compile()
+    found = brute.brute(policy, drawn["rules"], drawn["foreign"])
+    assert told(verdict, "for ever") == found.endless
+    if found.disputed:
+        assert told(verdict, "at one moment") or told(verdict, "for one and the same cause")
+    if told(verdict, "at one moment"):
+        assert found.disputed
+    if not any(fault.kind in {TERMINATION, DETERMINISM} for fault in verdict.faults):
+        silent = {rule["id"] for rule in drawn["rules"]} - found.heard
+        assert {fault.rules[0] for fault in verdict.faults if fault.kind == COVERAGE} == silent
