@@ -16,7 +16,7 @@ from hubsync.policy.policy import Policy
 from hubsync.policy.rules import Rule
 from hubsync.policy.tuning import proposing
 from hubsync.rulefiles.advice import advise
-from hubsync.rulefiles.load import as_text, load_rules
+from hubsync.rulefiles.load import LoadedRules, as_text, load_rules
 from hubsync.settings import Settings
 from hubsync.store.database import open_store
 from hubsync.sync.overrides import to_be_tuned
@@ -44,8 +44,11 @@ def folder_of(context: typer.Context, given: Path | None) -> Path:
     return given if given is not None else invocation(context).settings().rules
 
 
-def check(context: typer.Context, folder: Folder = None) -> int:
-    """Check the rule files; every fault and finding with its line. Ends with 1 if there are any."""
+Proof = Annotated[bool, typer.Option("--proof/--no-proof", help="Whether to prove that the rules settle, too.")]
+
+
+def check(context: typer.Context, folder: Folder = None, proof: Proof = True) -> int:
+    """Check the rule files; every fault and finding with its line. Ends with 1 if there are any, or no proof."""
     where = folder_of(context, folder)
     try:
         loaded = load_rules(where)
@@ -63,7 +66,20 @@ def check(context: typer.Context, folder: Folder = None) -> int:
     findings = advise(loaded)
     for finding in findings:
         typer.echo(str(finding))
-    return 1 if findings else 0
+    return 1 if findings or (proof and not _proves(loaded)) else 0
+
+
+def _proves(loaded: LoadedRules) -> bool:
+    """Say in short whether the rules settle; `hubsync rules prove` tells the story of what is wrong."""
+    from hubsync.proving.ground import Ground
+    from hubsync.proving.prove import proved
+    from hubsync.proving.report import in_short
+
+    ground = Ground.of(loaded)
+    verdict = proved(ground)
+    for line in in_short(ground, verdict):
+        typer.echo(line)
+    return verdict.holds
 
 
 def show(

@@ -24,6 +24,18 @@ DERIVED: dict[str, str] = {
 """By fact or cause, the subject that it hangs on."""
 
 
+def behind(policy: Policy, fact: str) -> frozenset[str]:
+    """The contact properties that such a fact or cause is read from; none for a fact that isn't derived."""
+    name = DERIVED.get(fact, "")
+    if name == ENGAGEMENT:
+        return policy.data.scoring.history if policy.data.scoring is not None else frozenset()
+    if name == DATA:
+        return frozenset(n for needs in policy.data.required.values() for one in needs for n in one.properties)
+    if name == QUALIFICATION:
+        return frozenset(n for one in policy.data.qualification for n in one.properties)
+    return frozenset({"hubsync_review_date"} if fact == "review_date" else ())
+
+
 def derived(policy: Policy, name: str) -> Iterator[Option]:
     """The options of such a subject, nothing first."""
     yield Option(name, f"no {name}")

@@ -16,6 +16,7 @@ from hubsync.policy.policy import Policy
 from hubsync.policy.rules import AUTO, Cell, Rule, SetAction
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.proving.derived import behind
 from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option
 from hubsync.proving.subjects import OF_THE_START, Subject, bare, certain, subject_of, subjects, truths
 from hubsync.rulefiles.load import LoadedRules
@@ -110,6 +111,21 @@ class Ground:
         for name in {subject_of(cause) for cause in self.causes.values()} - {None, ""} - set(found):
             found[str(name)] = bare(self.policy, str(name))
         return found
+
+    @cached_property
+    def core(self) -> frozenset[str]:
+        """The rules on which Lead status and Lifecycle stage hang: those that write them, or what such rules ask.
+
+        All others write what none of these asks, such as signals for lists: nothing they do can change the two fields.
+        """
+        properties = {STATUS, STAGE} | {c.fact.name for flow in self.policy.foreign for g in flow.groups for c in g}
+        found: set[str] = set()
+        while more := [r for r in self.policy.rules if r.id not in found and {a.property for a in r.sets} & properties]:
+            for rule in more:
+                found.add(rule.id)
+                asked = {c.fact.name for group in rule.groups for c in group} | {self.causes.get(rule.id, "")}
+                properties |= asked | {name for fact in asked for name in behind(self.policy, fact)}
+        return frozenset(found)
 
     @cached_property
     def unstated(self) -> dict[str, list[str]]:

@@ -38,6 +38,16 @@ def lines(ground: Ground, verdict: Verdict) -> Iterator[str]:
     yield f"({counts(verdict)})"
 
 
+def in_short(ground: Ground, verdict: Verdict) -> Iterator[str]:
+    """What is wrong or not proved, a line each, and the verdict."""
+    yield from (headline(ground, fault) for fault in verdict.faults)
+    yield from (f"not proved: {name}" for name in verdict.unproved)
+    if verdict.holds:
+        yield f"Proved: {PROVED} ({counts(verdict)})."
+    else:
+        yield f"Not proved: {faults_and_gaps(verdict)}; `hubsync rules prove` tells how it comes about."
+
+
 def headline(ground: Ground, fault: Fault) -> str:
     """A fault in one line, with where its first rule stands."""
     place = next((p for p in (position(ground.loaded, rule) for rule in fault.rules) if p), "")

@@ -102,18 +102,28 @@ def orders(count: int) -> Iterator[tuple[Rank, ...]]:
 
 
 class Classes:
-    """The starts of one combination. `rules` are those that can write at it or at what their writes lead to."""
+    """The starts of one combination.
+
+    `rules` are those that can write at it, or at what their writes lead to, and on which the two fields hang; `others`
+    write what none of these asks, so that each is tried by itself.
+    """
 
     def __init__(self, ground: Ground, place: Place) -> None:
         self.ground = ground
         self.place = place
         self.reached = ground.reached(place)
         rules = [alive for there in sorted(self.reached) for alive in ground.alive[there]]
-        self.rules = tuple(rules)
+        self.rules = tuple(alive for alive in rules if alive.rule.id in ground.core)
+        self.others = tuple(alive for alive in rules if alive.rule.id not in ground.core)
         self.flows = ground.policy.foreign
 
     def alone(self) -> Iterator[Start]:
         """At most one thing happened: in every order with the entries of the status and the stage, by whomever."""
+        for other in self.others:
+            for context in self._contexts([other], []):
+                for status, stage in self._entries([other]):
+                    if stage.rank is None:
+                        yield laid(self.ground, self.place, [status, stage], context)
         for event in (None, *self._events()):
             for context in self._contexts(self.rules, [event] if event else []):
                 for entries, rank in self._around(event):

@@ -89,7 +89,7 @@ def test_a_draft_loads_passes_its_cases_and_leaves_no_option_of_the_portal_unmap
     )
     assert "Not in the portal: Lead status qualified" in said
     monkeypatch.setenv("HUBSYNC_RULES", str(isolated / "mine" / "rules"))
-    assert run(["rules", "check"]) == 0
+    assert run(["rules", "check", "--no-proof"]) == 0
     assert run(["rules", "test"]) == 0
     capsys.readouterr()
     run(["check"])

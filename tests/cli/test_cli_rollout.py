@@ -91,7 +91,7 @@ def test_without_the_file_each_rule_does_what_it_says_and_a_move_lowers_only_tha
 
 def test_the_cases_of_the_rules_are_about_the_rules_and_not_about_the_roll_out(folder: Path) -> None:
     assert run(["rules", "test", str(folder)]) == 0
-    assert run(["rules", "check", str(folder)]) == 0
+    assert run(["rules", "check", str(folder), "--no-proof"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def test_the_shipped_rules_have_no_fault_and_what_is_off_is_named(capsys: pytest
     assert run(["rules", "check"]) == 0
     out = capsys.readouterr().out
     assert "no fault" in out
+    assert "Proved: it settles, its outcome is determined, nothing is forgotten, nothing is unsafe (130 comb" in out
     assert "churned_customer is off, it needs churn: in portal.yaml" in out
 
 
