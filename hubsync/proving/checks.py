@@ -117,9 +117,8 @@ def order_of_rules(ground: Ground, start: Start, course: Course, horizon: Horizo
     for number, look in enumerate(course.looks):
         if len(look.decision.changes) + len(look.decision.superseded) > 1 or look.decision.conflicts:
             other = decide(ground.reversed, look.situation.contact, look.situation.now, horizon)
-            here = decide(ground.policy, look.situation.contact, look.situation.now, horizon)
-            if _outcome(other) != _outcome(here):
-                rules = tuple(sorted({c.rule for c in (*other.changes, *here.changes)}))
+            if _outcome(other) != _outcome(look.decision):
+                rules = tuple(sorted({c.rule for c in (*other.changes, *look.decision.changes)}))
                 message = f"the order in which {' and '.join(rules)} stand in the files decides"
                 yield Fault(DETERMINISM, message, rules, start, course, number)
             return
@@ -128,7 +127,6 @@ def order_of_rules(ground: Ground, start: Start, course: Course, horizon: Horizo
 def _outcome(decision: Decision) -> tuple[object, ...]:
     return (
         frozenset((c.property, c.new, c.rule) for c in decision.changes),
-        frozenset((t.rule, t.template) for t in decision.tasks),
         frozenset(c.property for c in decision.conflicts),
     )
 

@@ -156,11 +156,7 @@ class Ground:
     @cached_property
     def writing(self) -> Policy:
         """The rules that write by themselves, without what only shows, asks or reminds: they decide the same values."""
-
-        def bare_of(cell: Cell) -> Cell:
-            return Cell(cell.autos, cell.cells, dealless=bare_of(cell.dealless) if cell.dealless is not None else None)
-
-        return replace(self.policy, cells={place: bare_of(cell) for place, cell in self.policy.cells.items()})
+        return _writing(self.policy)
 
     @cached_property
     def managed(self) -> dict[str, str]:
@@ -184,13 +180,13 @@ class Ground:
 
     @cached_property
     def reversed(self) -> Policy:
-        """The same rules, with files, rules and rows in the opposite order."""
+        """The same rules that write, with files, rules and rows in the opposite order."""
         files = self.loaded.files
         rules = {n: f.model_copy(update={"rules": f.rules[::-1]}) for n, f in reversed(tuple(files.rules.items()))}
         matrix = files.matrix.model_copy(update={"matrix": files.matrix.matrix[::-1]})
         turned = replace(files, rules=rules, matrix=matrix)
         loaded = LoadedRules(self.loaded.folder, turned, self.loaded.documents)
-        return replace(staged(loaded.compile(rolled_out=True)), brakes=False)
+        return _writing(replace(staged(loaded.compile(rolled_out=True)), brakes=False))
 
     @cached_property
     def locks(self) -> tuple[Rule, ...]:
@@ -268,6 +264,13 @@ def constant(action: SetAction) -> str | None:
     except AttributeError:
         return None
     return value if isinstance(value, str) else None
+
+
+def _writing(policy: Policy) -> Policy:
+    def bare_of(cell: Cell) -> Cell:
+        return Cell(cell.autos, cell.cells, dealless=bare_of(cell.dealless) if cell.dealless is not None else None)
+
+    return replace(policy, cells={place: bare_of(cell) for place, cell in policy.cells.items()})
 
 
 def _combination(place: Place) -> dict[str, str]:

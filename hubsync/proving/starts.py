@@ -125,8 +125,10 @@ class Classes:
                     if stage.rank is None:
                         yield laid(self.ground, self.place, [status, stage], context)
         for event in (None, *self._events()):
-            for context in self._contexts(self.rules, [event] if event else []):
-                for entries, rank in self._around(event):
+            happened = [event] if event else []
+            left = self._left(self.rules, self._assigned(happened))
+            for context in self._contexts(left, happened):
+                for entries, rank in self._around(event, left):
                     things = [(event, rank), *context] if event is not None else context
                     yield laid(self.ground, self.place, entries, things)
 
@@ -144,7 +146,7 @@ class Classes:
         rules = [alive for alive in self.rules if alive.recurs]
         since = NOW - timedelta(days=1)
         for things in self._products(rules):
-            for entries in self._entries(rules):
+            for entries in self._entries(self._left(rules, {option.subject: option for option in things})):
                 if any(entry.rank is not None for entry in entries):
                     yield laid(self.ground, self.place, entries, [(option, None) for option in things], since)
 
@@ -156,17 +158,24 @@ class Classes:
 
     def _contexts(self, rules: Sequence[Alive], events: Sequence[Option]) -> Iterator[list[tuple[Option, Rank | None]]]:
         """Everything that merely is so, as far as rules ask that these events leave possible."""
-        assigned = {name: s.options[0] for name, s in self.ground.classes.items() if s.timed}
-        assigned |= {event.subject: event for event in events}
-        for things in self._tree(rules, assigned):
+        for things in self._tree(rules, self._assigned(events)):
             yield [(option, None) for option in things if not option.timed and option.contact]
+
+    def _assigned(self, events: Sequence[Option]) -> dict[str, Option]:
+        """These events and no others."""
+        nothing = {name: s.options[0] for name, s in self.ground.classes.items() if s.timed}
+        return nothing | {event.subject: event for event in events}
+
+    def _left(self, rules: Sequence[Alive], assigned: dict[str, Option]) -> list[Alive]:
+        """The rules that may hold where this is so."""
+        return [alive for alive in rules if self._possible(alive.groups, assigned)]
 
     def _products(self, rules: Sequence[Alive]) -> Iterator[list[Option]]:
         return self._tree(rules, {})
 
     def _tree(self, rules: Sequence[Alive], assigned: dict[str, Option]) -> Iterator[list[Option]]:
         """The leaves of the tree of decisions: subjects are branched on only while a rule that may hold asks them."""
-        left = [alive for alive in rules if self._possible(alive.groups, assigned)]
+        left = self._left(rules, assigned)
         asked = [subject_of(c.fact.name) for alive in left for g in alive.groups if self._open(g, assigned) for c in g]
         asked += [subject_of(c.fact.name) for flow in self.flows for g in flow.groups for c in g]
         name = next((n for n in asked if n and n not in assigned), None)
@@ -188,10 +197,10 @@ class Classes:
                 return False
         return True
 
-    def _around(self, event: Option | None) -> Iterator[tuple[list[Entry], Rank]]:
+    def _around(self, event: Option | None, rules: Sequence[Alive]) -> Iterator[tuple[list[Entry], Rank]]:
         """How the two fields may have been entered around an event: long before, or near it, by whom it matters."""
         count = 1 if event is not None else 0
-        for entries in self._entries(self.rules):
+        for entries in self._entries(rules):
             timed = [e for e in entries if e.rank is not None]
             if len(timed) + count > AT_ONCE:
                 continue
