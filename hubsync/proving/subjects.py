@@ -37,9 +37,15 @@ class Subject:
 
 HISTORY_OF = {"lead_status": "lead_status", "lifecycle_stage": "lifecycle_stage"}
 _ENDINGS = ("", "_entered", "_by", "_before")
-OF_THE_START = frozenset(f"{name}{end}" for name in HISTORY_OF for end in _ENDINGS) | {"cycle_started"}
+OF_THE_START = frozenset(f"{name}{end}" for name in HISTORY_OF for end in _ENDINGS) | {
+    "cycle_started",
+    "idle_since",
+    "last_activity",
+}
 """Facts that the start itself lays down: the combination, since when, by whom, and what was before."""
 
+REPLY, MEETING, FORM, CLICK = "a reply", "a meeting", "a form", "a click in a marketing e-mail"
+RETURN = "a lead that comes back"
 OPEN, WON, LOST, OUTREACH = "an open deal", "a won deal", "a lost deal", "a rep's outreach"
 _EVENTS: dict[str, str] = {
     "open_deals": OPEN,
@@ -57,10 +63,29 @@ _EVENTS: dict[str, str] = {
     "deal_step_entered": OPEN,
     "deal_amount": OPEN,
     "loss_reason": LOST,
+    "first_reply": REPLY,
+    "last_reply": REPLY,
+    "last_reply_kind": REPLY,
+    "first_meeting_booked": MEETING,
+    "first_meeting_held": MEETING,
+    "meeting_without_outcome": MEETING,
+    "last_form": FORM,
+    "marketing_click": CLICK,
+    "reengaged": RETURN,
+    "reengaged_by": RETURN,
+    "review_date": "hubsync_review_date",
     "churn": "churned",
     **DERIVED,
 }
 """The facts and causes that hang on a subject of another name."""
+HAPPENINGS: dict[str, tuple[tuple[str, Any], ...]] = {
+    REPLY: (("lead_email", {}),),
+    MEETING: (("meeting_booked", {}), ("meeting_held", {})),
+    FORM: (("form_sent", {"name": "Contact us"}),),
+    CLICK: (("marketing_click", {}),),
+    RETURN: (("form_sent", {"name": "Contact us"}), ("lead_email", {}), ("meeting_booked", {})),
+}
+"""Subjects that are things that happened, and the acts of each."""
 _ALWAYS_SO = frozenset({"open_deals", "won_deals", "lost_deals", "loss_category"})
 """Facts about what happened that hang on nothing but that it did."""
 _STATED = frozenset({"owner", "email_domain", "created_by", "churned"})
@@ -141,6 +166,10 @@ def _candidates(policy: Policy, name: str, conditions: Sequence[Condition]) -> I
         yield Option(name, "no outreach")
         for count in _counts(conditions, "attempts"):
             yield Option(name, f"{count} outreaches", acts=(("rep_email", {}),) * count)
+    elif name in HAPPENINGS:
+        yield Option(name, f"no {name.split(' ', 1)[1]}")
+        for happening in HAPPENINGS[name]:
+            yield Option(name, f"{name}: {happening[0]}", acts=(happening,))
     elif name in DERIVED.values():
         yield from derived(policy, name)
     else:
