@@ -117,3 +117,11 @@ def test_a_rule_that_asks_for_more_means_something_else() -> None:
     more = policy_with(RULE, required_data={"working": ["notes", "budget"]}).fingerprints
     assert before["asks"].when != more["asks"].when
     assert before["first_contact_task"] == more["first_contact_task"]
+
+
+def test_what_is_missing_is_named_in_the_portals_language() -> None:
+    files = shipped().files
+    assert sorted(files.texts) == ["de", "fr", "id"]
+    for texts in files.texts.values():
+        assert set(texts.requirements) == set(files.portal.requirements)
+    assert lacks("unqualified", policy_with(language="de")) == "der Grund"

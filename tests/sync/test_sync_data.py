@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.sandbox import acts
 from hubsync.settings import default_rules
+from hubsync.sync.explained import explain
 from hubsync.sync.scope import Scope
 from tests.sync.desk import MQL, STAGE, STATUS, Desk, acted, ago, rolled_out
 
@@ -110,3 +112,23 @@ def test_t8_the_reps_own_word_is_no_approval(strict: Desk) -> None:
     strict.sets(lead, STATUS, "DISQUALIFIED", at=ago(hours=1))
     strict.sync(lead)
     assert strict.status(lead) == "IN_PROGRESS"
+
+
+def test_t10_the_owner_is_asked_for_the_next_action_then_has_a_task_until_one_is_planned(whole: Desk) -> None:
+    known = {"hubsync_notes": "They have a project", "hubsync_next_step": "A demo"}
+    lead = whole.lead("ATTEMPTED_TO_CONTACT", MQL, at=ago(days=40), **known)
+    acts.lead_replies(whole.portal, lead, at=ago(days=3, hours=1))  # Friday
+    whole.sets(lead, STATUS, "CONNECTED", at=ago(days=3, hours=1))
+    whole.sync(lead)
+    assert [one.rule for one in explain(whole.session(), lead).decision.notices if one.to == "owner"] == [
+        "no_next_action"
+    ]
+    assert "still_no_next_action" not in {row.rule for row in whole.ledger(lead)}
+    whole.later(days=3)
+    whole.sync(lead)
+    task = [row for row in whole.ledger(lead) if row.rule == "still_no_next_action" and row.kind == "task"]
+    assert [row.state for row in task] == ["applied"]
+    assert acted(whole.sync(lead)) == []
+    acts.create_task(whole.portal, lead, whole.rep, "Call about the demo", due=whole.clock.now() + timedelta(days=2))
+    whole.sync(lead)
+    assert [t.values["hs_task_subject"] for t in whole.tasks(lead)] == ["Call about the demo"]
