@@ -291,8 +291,13 @@ class Settlement:
         cell = self.view.cell()
         for residual in cell.notes if cell is not None else ():
             cause = self._cause(residual)
-            if cause is not None:
+            if cause is not None and (residual.rule.matrix or not self._is_backlog_alone(cause)):
                 self._show(residual.rule, cause)
+
+    def _is_backlog_alone(self, cause: Cause) -> bool:
+        """Whether it is the entry of a value that only the backlog would have: nobody writes it, so nothing begins."""
+        fixes = [f.fix for f in self.findings.values() if f.kind == CORRECT and f.fix is not None]
+        return any(_ENTERED.get(name) == cause.kind for name, _, _ in fixes)
 
     def _show(self, rule: Rule, cause: Cause) -> None:
         self._show_findings(rule, cause)

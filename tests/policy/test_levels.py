@@ -171,3 +171,14 @@ def test_a_task_may_be_due_with_a_level() -> None:
     faults: list[str] = []
     compile_text(task.replace("service_level: first", "service_level: fist"), faults, levels=levels)
     assert any('"fist_answer" is no service level; did you mean "first_answer"?' in each for each in faults)
+
+
+def test_nothing_begins_with_a_value_that_only_the_backlog_would_have() -> None:
+    """A contact that would be New, were its cause not too old, is no lead that waits for its first contact."""
+    rules = policy_with(levels=LEVELS.replace("id: first_contact", "id: first_answer"))
+    old = a_contact("none", "mql", since=MONDAY)
+    late = decide(rules, old, MONDAY + 50 * HOUR, Horizon(MONDAY + HOUR)).findings
+    assert [(f.rule, f.backlog) for f in late] == [("new_on_becoming_mql", True)]
+    live = decide(rules, old, MONDAY + 50 * HOUR, EVER)
+    assert [c.rule for c in live.changes] == ["new_on_becoming_mql"]
+    assert [f.rule for f in live.findings] == ["first_answer_breach"]
