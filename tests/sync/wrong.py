@@ -20,10 +20,12 @@ STAGES = ("lead", "mql")
 
 
 def rules_with(folder: Path, automations: str) -> LoadedRules:
-    """The shipped portal.yaml and matrix.yaml, with these automations (YAML of a list), no tasks, fully rolled out."""
+    """The shipped portal.yaml and matrix.yaml, and no rules but these automations (YAML of a list), fully rolled out."""
     place = folder / "wrong"
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(default_rules(), place, ignore=shutil.ignore_patterns("*_test.yaml", "README.md", "tasks.yaml"))
+    place.mkdir(parents=True)
+    for name in ("portal.yaml", "matrix.yaml"):
+        shutil.copy(default_rules() / name, place)
     (place / "automations.yaml").write_text(f"rules:\n{automations}", encoding="utf-8")
     loaded = load_rules(place)
     return LoadedRules(loaded.folder, replace(loaded.files, rollout=RolloutSpec()), loaded.documents)
