@@ -15,9 +15,9 @@ from hubsync.errors import SettingsError
 from hubsync.policy.why import RuleWhy
 from hubsync.store.values import Write
 from hubsync.sync.authors import rule_named
+from hubsync.sync.book import REPAIR
 from hubsync.sync.explain import Explained, Field, document, done_at, is_elsewhere, readable, seen, told_of
 from hubsync.sync.explain import explain as explain_contact
-from hubsync.sync.mending import REPAIR
 from hubsync.sync.standing import said
 
 RULE_COLUMNS = (Column("playbook", "Playbook"), Column("rule", "Rule"), Column("why", "Why"))

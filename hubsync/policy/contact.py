@@ -69,6 +69,8 @@ class OurWrite:
     by: str = "hubsync"
     before: str = ""
     """The value that it replaced."""
+    repairs: bool = False
+    """Whether it put back what somebody had set unseen and hubsync had written over, so that their choice holds."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause, CreateTask, Decision, Notice, OpenTask, Superseded, WithdrawTask
-from hubsync.policy.gates import last_restored
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import NoticeAction, Residual, Rule, TaskAction
 from hubsync.policy.view import Missing, View
@@ -80,9 +79,12 @@ class TaskDecisions:
             self._create(rule, cause)
 
     def _undone(self, rule: Rule, cause: Cause) -> bool:
-        """Whether what the rule looks at was put back since: an undo brings back the value, not the work it meant."""
-        moments = (last_restored(self.view, name) for name in rule.watches)
-        return any(at is not None and at > cause.at for at in moments)
+        """Whether what the rule looks at was put back since: an undo brings back the value, not the work it meant.
+
+        A repair does bring the work: it only puts right what hubsync did to somebody's fresh choice.
+        """
+        undone = (o for o in self.view.contact.ours if o.restores and not o.repairs)
+        return any(o.property in rule.watches and o.written_at > cause.at for o in undone)
 
     def _unsettled(self, rule: Rule) -> bool:
         """Whether what the rule looks at just changed (D7), or can't be told yet."""

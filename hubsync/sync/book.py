@@ -28,6 +28,8 @@ SET_STATUS = "set_status"
 """What stands for a rule where `hubsync set-status` wrote."""
 UNDO = "undo"
 """The kind of cause of what takes a run back."""
+REPAIR = "repair"
+"""The kind of cause of what puts back a value that was written over unseen."""
 NOT_STARTED = "NOT_STARTED"
 TASK_COMPLETED = "COMPLETED"
 """HubSpot's status of a task that is done."""
@@ -161,6 +163,7 @@ def ours_of(row: Write) -> OurWrite:
         restores=is_restoring(row),
         by=PERSON if row.cause_kind == BY_A_PERSON else HUBSYNC,
         before=row.before or "",
+        repairs=row.cause_kind == REPAIR,
     )
 
 

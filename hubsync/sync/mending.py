@@ -21,16 +21,13 @@ from hubsync.policy.view import Missing
 from hubsync.portal.values import Outcome, Update
 from hubsync.portal.writing import same_value
 from hubsync.store.values import NewWrite, Override, Settlement, Write
-from hubsync.sync.book import BY_A_PERSON, SET_STATUS, UNDO, key_of
+from hubsync.sync.book import BY_A_PERSON, REPAIR, SET_STATUS, UNDO, key_of
 from hubsync.sync.looking import Look, Looker
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Tally, change_row, finding_row
 from hubsync.sync.position import value
 from hubsync.sync.standing import author, moment
 from hubsync.sync.writing import LAST_ACTION, state_of
-
-REPAIR = "repair"
-"""The kind of cause of what puts back a value that was written over unseen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hubsync.errors import TokenRefused
 from hubsync.sandbox import acts
 from hubsync.sync.explain import story
-from tests.sync.desk import MQL, SQL, STAGE, STATUS, Desk, acted, ago, states
+from tests.sync.desk import MQL, SQL, STAGE, STATUS, Desk, acted, ago, all_rules, states
 
 LAST_ACTION = "hubsync_last_action"
 READ = "/contacts/batch/read"
@@ -90,6 +90,21 @@ def test_what_was_put_back_is_the_persons_and_stays(desk: Desk, meanwhile: Meanw
         assert acted(desk.sync()) == []
     assert desk.status(contact) == "CONNECTED"
     assert len(overrides(desk)) == 1
+
+
+def test_a_value_put_back_has_the_task_that_the_persons_choice_brings_once(desk: Desk, meanwhile: Meanwhile) -> None:
+    desk.rebind(loaded=all_rules())
+    contact = written_to(desk)
+    meanwhile(lambda: desk.sets(contact, STATUS, "CONNECTED"))
+    for _ in range(3):
+        desk.sync()
+        desk.later(hours=1)
+    assert desk.status(contact) == "CONNECTED"
+    assert [t.values["hs_task_subject"] for t in desk.tasks(contact)] == [
+        "Send the calendar link and finish qualification"
+    ]
+    created = [r.rule for r in desk.ledger(contact) if r.kind == "task"]
+    assert created.count("connected_is_to_be_qualified") == 1
 
 
 def test_an_emptied_value_is_put_back_as_empty(desk: Desk, meanwhile: Meanwhile) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from hubsync.sandbox import acts
 from hubsync.store.values import NOTICES, Write
 from hubsync.sync.plan import Row
-from tests.sync.desk import Desk, ago, all_rules
+from tests.sync.desk import NOW, Desk, ago, all_rules
 from tests.sync.undoing import undo
 
 
@@ -16,9 +19,11 @@ def told(desk: Desk, contact: str) -> list[Write]:
 
 @pytest.fixture
 def silent(desk: Desk) -> str:
-    """A lead in Attempting since Monday a week ago, five business days."""
+    """A lead in Attempting since Monday a week ago, five business days, with a call planned (T10)."""
     desk.rebind(loaded=all_rules())
-    return desk.lead("ATTEMPTED_TO_CONTACT", at=ago(days=7, hours=1), firstname="Sil")
+    lead = desk.lead("ATTEMPTED_TO_CONTACT", at=ago(days=7, hours=1), firstname="Sil")
+    acts.create_task(desk.portal, lead, desk.rep, "Call again", due=NOW + timedelta(days=5))
+    return lead
 
 
 def row_of(contact: str, state: str) -> Row:

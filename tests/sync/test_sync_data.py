@@ -13,7 +13,6 @@ import pytest
 from hubsync.rulefiles.load import LoadedRules, load_rules
 from hubsync.sandbox import acts
 from hubsync.settings import default_rules
-from hubsync.sync.explained import explain
 from hubsync.sync.scope import Scope
 from tests.sync.desk import MQL, STAGE, STATUS, Desk, acted, ago, rolled_out
 
@@ -119,10 +118,8 @@ def test_t10_the_owner_is_asked_for_the_next_action_then_has_a_task_until_one_is
     lead = whole.lead("ATTEMPTED_TO_CONTACT", MQL, at=ago(days=40), **known)
     acts.lead_replies(whole.portal, lead, at=ago(days=3, hours=1))  # Friday
     whole.sets(lead, STATUS, "CONNECTED", at=ago(days=3, hours=1))
-    whole.sync(lead)
-    assert [one.rule for one in explain(whole.session(), lead).decision.notices if one.to == "owner"] == [
-        "no_next_action"
-    ]
+    told = whole.sync(lead).tally.told
+    assert [(row["rule"], row["to"], row["state"]) for row in told] == [("no_next_action", "owner", "recorded")]
     assert "still_no_next_action" not in {row.rule for row in whole.ledger(lead)}
     whole.later(days=3)
     whole.sync(lead)

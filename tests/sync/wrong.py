@@ -20,7 +20,7 @@ STAGES = ("lead", "mql")
 
 
 def rules_with(folder: Path, automations: str) -> LoadedRules:
-    """The shipped portal.yaml and matrix.yaml, and no rules but these automations (YAML of a list), fully rolled out."""
+    """The shipped portal.yaml and matrix.yaml, and no rules but these automations (a list in YAML), rolled out."""
     place = folder / "wrong"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
