@@ -26,8 +26,14 @@ Source = Callable[[View], Cause | Missing | None]
 
 def _entered(name: str, kind: str) -> Source:
     def cause(view: View) -> Cause | Missing | None:
+        known = view.entries.get(name)
+        if known is not None:
+            return known
         at = view.entered(name)
-        return at if isinstance(at, Missing) else Cause(kind, at, f"{kind}:{milliseconds(at)}")
+        if isinstance(at, Missing):
+            return at
+        view.entries[name] = found = Cause(kind, at, f"{kind}:{milliseconds(at)}")
+        return found
 
     return cause
 

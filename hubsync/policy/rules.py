@@ -136,7 +136,11 @@ class Residual:
 
     def flip(self, view: View) -> datetime | None:
         """The earliest moment at which a condition on time changes by itself and could make the rule hold or not."""
-        moments = [m for others, flips in self.timed if others(view) != 0 for f in flips if (m := f(view)) is not None]
+        moments: list[datetime] = []
+        for others, flips in self.timed:
+            found = [m for f in flips if (m := f(view)) is not None]
+            if found and others(view) != 0:
+                moments += found
         return min(moments, default=None)
 
 

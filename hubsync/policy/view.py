@@ -20,6 +20,7 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.worktime import Calendar
 
 if TYPE_CHECKING:
+    from hubsync.policy.changes import Cause
     from hubsync.policy.policy import Policy
     from hubsync.policy.rules import Cell
 
@@ -41,7 +42,20 @@ NO_MEETINGS, NO_TASKS = Missing(MEETINGS), Missing(TASKS)
 class View:
     """The present state of a contact under decision. `status` and `stage` are HubSpot's values, "" for empty."""
 
-    __slots__ = ("_calendar", "_cycle", "_deals", "_lines", "contact", "now", "policy", "properties", "stage", "status")
+    __slots__ = (
+        "_calendar",
+        "_created",
+        "_cycle",
+        "_deals",
+        "_lines",
+        "contact",
+        "entries",
+        "now",
+        "policy",
+        "properties",
+        "stage",
+        "status",
+    )
 
     def __init__(self, policy: Policy, contact: Contact, now: datetime) -> None:
         self.policy = policy
@@ -54,6 +68,9 @@ class View:
         self._deals: DealSummary | None = None
         self._cycle: datetime | None = None
         self._calendar: Calendar | None = None
+        self._created: datetime | None = None
+        self.entries: dict[str, Cause] = {}
+        """Causes that are the entry of a property's present value, as far as they were asked for."""
 
     @property
     def calendar(self) -> Calendar:
@@ -83,6 +100,7 @@ class View:
             raise TypeError(f"{name} was decided without its history")
         self._lines[name] = [*line, Stay(value, at, lines.HUBSYNC, self.now)]
         self.properties = {**self.properties, name: value or None}
+        self.entries.pop(name, None)
         if name == STATUS:
             self.status = value
             self._cycle = None
@@ -93,7 +111,9 @@ class View:
     @property
     def created(self) -> datetime:
         """When the contact was created; 1970 where HubSpot does not say."""
-        return instant_or_none(self.properties.get("createdate")) or EPOCH
+        if self._created is None:
+            self._created = instant_or_none(self.contact.properties.get("createdate")) or EPOCH
+        return self._created
 
     def entered(self, name: str) -> datetime | Missing:
         """Since when the property has its present value; createdate where it was never set (design 4)."""
