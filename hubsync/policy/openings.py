@@ -45,6 +45,8 @@ class Table:
     """Day numbers of the open local dates, with the first opening and last closing of each in `opens`, `closes`."""
     opens: list[int] = field(repr=False)
     closes: list[int] = field(repr=False)
+    distances: dict[int, int | None] = field(default_factory=dict, repr=False)
+    """By place in `days`, what `_distance` found."""
 
     @classmethod
     def of(cls, first_year: int, last_year: int, spans: list[Span]) -> Table:
@@ -110,9 +112,22 @@ class Table:
         there = here + n
         if not 0 <= there < len(self.days):
             return None
+        distances = self._distance(here, zone), self._distance(there, zone)
+        if distances[0] is not None and distances[1] is not None:
+            same = origin + (self.days[there] - self.days[here]) * DAY + distances[0] - distances[1]
+            return min(max(same, self.opens[there]), self.closes[there])
         into_the_day = instant(origin).astimezone(zone).replace(tzinfo=None) - _midnight(self.days[here])
         same_time = (_midnight(self.days[there]) + into_the_day).replace(tzinfo=zone)
         return min(max(micros(same_time), self.opens[there]), self.closes[there])
+
+    def _distance(self, index: int, zone: tzinfo) -> int | None:
+        """How far the zone's clocks are from UTC on an open day; None on a day on which they change."""
+        known = self.distances.get(index, 0)
+        if index not in self.distances:
+            midnight = self.days[index] * DAY
+            around = {_offset(zone, midnight + hours * 3_600 * SECOND) for hours in range(-14, 39)}
+            known = self.distances[index] = around.pop() if len(around) == 1 else None
+        return known
 
 
 EMPTY = Table(FIRST_YEAR, FIRST_YEAR - 1, 0, 0, [], [], [0], [], [], [], [])

@@ -31,7 +31,7 @@ def waited(source: Source, wait: Duration) -> Source:
             return found
         calendar, zone = view.calendar, view.policy.zone
         over = None if whole is None else whole.after(found.at, calendar, zone)
-        return replace(found, at=wait.after(found.at, calendar, zone), since=found.at, whole=over)
+        return Cause(found.kind, wait.after(found.at, calendar, zone), found.key, found.id, found.at, over)
 
     return cause
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 from hubsync.policy.changes import Cause
@@ -80,19 +82,18 @@ class Wording:
     def fill(self, view: View, cause: Cause) -> str | Missing:
         """The text with its placeholders filled, or what must be read for that."""
         missing = 0
-        filled: dict[str, str] = {}
-        for name in placeholders(self.text):
+        filled: list[str] = []
+        for literal, name in _parts(self.text):
+            filled.append(literal)
             if name in WORDS:
-                filled[name] = WORDS[name][0](view, cause, self.language)
-                continue
-            value = FACTS[name].get(view)
-            if isinstance(value, Missing):
-                missing |= value.mask
-            else:
-                filled[name] = self._shown(name, value, view)
-        if missing:
-            return Missing(missing)
-        return _PLACEHOLDER.sub(lambda match: filled[match[1]], self.text)
+                filled.append(WORDS[name][0](view, cause, self.language))
+            elif name:
+                value = FACTS[name].get(view)
+                if isinstance(value, Missing):
+                    missing |= value.mask
+                else:
+                    filled.append(self._shown(name, value, view))
+        return Missing(missing) if missing else "".join(filled)
 
     def _shown(self, name: str, value: Any, view: View) -> str:
         if value is None or value == "":
@@ -105,6 +106,13 @@ class Wording:
         if isinstance(value, float):
             return f"{value:g}"
         return str(value)
+
+
+@lru_cache(maxsize=4_096)
+def _parts(text: str) -> tuple[tuple[str, str], ...]:
+    """A text as pairs of what stands there and the placeholder that follows; "" where none does."""
+    pieces = _PLACEHOLDER.split(text)
+    return tuple(zip_longest(pieces[::2], pieces[1::2], fillvalue=""))
 
 
 def placeholders(text: str) -> Iterator[str]:
