@@ -15,7 +15,6 @@ from hubsync.policy.facts import FACTS, MOMENT, Fact
 from hubsync.policy.view import HISTORY, Missing, View
 from hubsync.policy.worktime import Duration
 
-
 _SAME = frozenset({"lead_status_entered", "lifecycle_stage_entered"})
 """Causes whose moment is the very value of the fact of their name, which costs less to ask."""
 
