@@ -166,7 +166,7 @@ class _Writer:
         """The service levels whose clock runs in a status."""
         for level in self._levels():
             if level.enabled and key in level.starts.get("lead_status", ()):
-                other = self.texts.rules.get(level.id)
+                other = self.texts.rules.get(f"{level.id}_breach")
                 says = (other.says if other is not None else None) or level.says
                 yield f"{says} ({self.words.duration(level.within)}, {level.playbook})"
 

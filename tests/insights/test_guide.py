@@ -93,6 +93,11 @@ def test_every_status_is_defined_in_every_language(language: Language) -> None:
             assert language == "en" or mine[1] != theirs[1], f"{found.key}: {mine[0]} stands in English"
 
 
+def test_the_promises_of_a_status_are_told_in_the_guides_language() -> None:
+    assert any("binnen" in one or "innerhalb" in one for one in entry("new", "de").clocks)
+    assert not any("within" in one for one in entry("new", "de").clocks)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_guide_says_its_version_and_its_day(language: Language) -> None:
     written = guide(language)
