@@ -79,7 +79,7 @@ def test_what_rules_cost_is_counted(run: Run) -> None:
     assert result["contacts"] == 100
     assert result["rules"] == {
         "new_on_becoming_mql": [4.0, 6.0],
-        "attempting_on_first_rep_outreach": [8.0, 5.0],
+        "attempting_on_first_rep_outreach": [8.0, 6.0],  # its status asks for a follow-up: A16 creates a task
         "imported_lead_without_status": [4.0, 0.0],
     }
 
