@@ -106,13 +106,15 @@ class _Stage:
     def _written(self) -> Iterator[tuple[Any, str, str, Source | None]]:
         """(when, property, value, by whom) of every entry, oldest first."""
         entries = [
-            (parse_instant(str(entry["timestamp"])), name, str(entry["value"] or ""), str(entry["sourceType"]))
+            (parse_instant(str(entry["timestamp"])), name, str(entry["value"] or ""), entry)
             for name, history in (self.contact.history or {}).items()
             for entry in reversed(history)
         ]
-        for at, name, value, source in sorted(entries, key=lambda entry: entry[0]):
+        for at, name, value, entry in sorted(entries, key=lambda entry: entry[0]):
             here = {(STAGE, "sal"): SAL_STAGE}.get((name, value), value)  # a custom stage's value is the portal's own
-            yield at, name, self.rep if name == OWNER and value else here, self._source(source)
+            approver = entry.get("updatedByUserId")  # staged as the owner of that id
+            source = sources.person(self.portal, approver) if approver else self._source(str(entry["sourceType"]))
+            yield at, name, self.rep if name == OWNER and value else here, source
 
     def _source(self, source_type: str) -> Source | None:
         """Who writes, in HubSpot's words."""
