@@ -13,6 +13,7 @@ from hubsync.cli.main import run
 from hubsync.errors import RuleFileError, SettingsError
 from hubsync.policy.decide import decide
 from hubsync.policy.rollout import ROLLOUT
+from hubsync.policy.spec import Language
 from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.cases import load_cases, run_cases
 from hubsync.rulefiles.load import load_rules
@@ -188,3 +189,10 @@ def test_a_pack_settles_a_portal_end_to_end(
         _, plan = rows("sync", "--full")
         assert [c for c in plan["changes"] if c["state"] == "planned"] == []
         assert (plan["tasks"], plan["conflicts"]) == ([], [])
+
+
+@pytest.mark.parametrize("language", ["fr", "de", "id"])
+def test_what_bant_says_otherwise_it_says_in_every_language(language: Language, made: Callable[[str], Path]) -> None:
+    shipped, bant = (load_rules(folder).files.texts[language].rules for folder in (default_rules(), made("bant")))
+    differing = {rule for rule, text in shipped.items() if bant[rule] != text}
+    assert (differing, bant.keys()) == ({"qualified_moves_the_stage", "sent_back_for_its_data"}, shipped.keys())

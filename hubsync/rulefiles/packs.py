@@ -22,7 +22,7 @@ UNIVERSAL = "universal"
 FOLDER, ABOUT = "packs", "pack.yaml"
 CASES = "_test.yaml"
 BY_ENTRY = {"rules": "id", "cases": "name", "matrix": "row"}
-"""Sections that are lists of entries, and the key by which an entry is known."""
+"""Sections of entries, and the key by which one is known in a list; in texts/ the entries stand under their ids."""
 
 
 class PackSpec(Spec):
@@ -85,7 +85,7 @@ def _merged(below: str, above: str, mark: re.Pattern[str]) -> str:
     for name, part in own.items():
         key = BY_ENTRY.get(name)
         within = name in parts and key is not None
-        parts[name] = _merged(parts[name], part, re.compile(rf"  - {key}: (.+)")) if within else part
+        parts[name] = _merged(parts[name], part, re.compile(rf"  (?:- {key}: )?([^ #-].*)")) if within else part
     return head + "".join(part if part.endswith("\n") else f"{part}\n" for part in parts.values())
 
 
