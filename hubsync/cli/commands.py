@@ -83,7 +83,7 @@ COMMANDS: tuple[Entry, ...] = (
             _at("proving", "prove", "Prove that the rules settle."),
             _planned("backtest", "Replay the past under the rules."),
             _at("guide", "guide", "Write the status guide, in four languages."),
-            _planned("schema", "Print the JSON schema of the rule files."),
+            _at("schema", "schema", "Print the JSON Schema of the rule files, for editors."),
         ),
     ),
     Entry(

@@ -19,6 +19,8 @@ from hubsync.errors import SettingsError
 from hubsync.policy.rollout import ROLLOUT
 from hubsync.rulefiles.packs import UNIVERSAL, assemble
 from hubsync.rulefiles.rollout_file import START
+from hubsync.rulefiles.schemas import FOLDER as SCHEMAS
+from hubsync.rulefiles.schemas import write_all
 from hubsync.settings import default_env_example, default_rules
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ def init(
         made = Path(place) / "rules"
         assemble(default_rules(), pack, made)
         (made / ROLLOUT).write_text(START, encoding="utf-8")  # nothing is written until the roll-out says so (B6)
+        write_all(made / SCHEMAS)
         drafted = _draft_into(context, made, open_means) if from_portal else None
         if drafted is None:
             meaning = open_means if open_means is not None else _asked()

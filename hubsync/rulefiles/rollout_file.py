@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from hubsync.rulefiles.lines import Document, KeyPath, compose
 
 START = """\
+# yaml-language-server: $schema=.schema/rollout.json
 # What hubsync's rules may do at most, while it is being rolled out (playbook B6). A cap only lowers: report shows what
 # a rule would do, propose offers it to people, auto does it. `hubsync rollout` shows where every rule stands and what
 # comes next; `hubsync rollout RULE|--all MODE [--team T]` moves it. Without this file each rule does what it says,
