@@ -31,8 +31,15 @@ OWNER = "hubspot_owner_id"
 
 
 def can_be_staged(case: Case) -> bool:
-    """Whether a portal alone makes the case: nothing fired before, no task of hubsync's, no backlog."""
+    """Whether a portal alone makes the case: nothing fired before, no task of hubsync's, no backlog.
+
+    A reply needs its mail, since HubSpot derives the one from the other; and only the one rep writes here, no approver.
+    """
     contact = case.situation.contact
+    if (contact.properties.get("hs_sales_email_last_replied") and not contact.engagements) or (
+        (contact.history or {}).get("hubsync_approval")
+    ):
+        return False
     return not (contact.ours or contact.spent or contact.open_tasks or contact.completed_tasks) and (
         case.horizon.since is not None and case.horizon.since.year == 1970
     )

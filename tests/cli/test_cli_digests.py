@@ -15,7 +15,7 @@ Json = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def told(cli_desk: Desk) -> tuple[str, str]:
-    """A lead silent for five business days, whose rep has no manager, and one Unqualified for two."""
+    """A lead silent for five business days, whose rep has no manager, and one Unqualified for two; nothing is planned for the first."""
     cli_desk.rebind(loaded=all_rules())
     silent = cli_desk.lead("ATTEMPTED_TO_CONTACT", at=ago(days=7, hours=1))
     unqualified = cli_desk.lead("UNQUALIFIED", at=ago(days=5), email="u@example.com")
@@ -31,10 +31,12 @@ def test_every_entry_is_listed_by_recipient_with_a_link(
     silent, unqualified = told
     site = f"https://app.hubspot.com/contacts/{cli_desk.portal.portal_id}/record/0-1"
     assert [(d["to"], d["recipient"], d["contact"], d["link"]) for d in document["digests"]] == [
+        ("owner", cli_desk.rep, silent, f"{site}/{silent}"),
         ("owner", cli_desk.rep, unqualified, f"{site}/{unqualified}"),
         ("ops", None, silent, f"{site}/{silent}"),
     ]
-    owners = document["digests"][0]
+    next_action, owners, _ = document["digests"]
+    assert next_action["playbook"] == "T10"
     assert (owners["day"], owners["kind"], owners["playbook"]) == ("2026-03-02", "digest", "A20")
     assert owners["delivered"] is None
     assert owners["text"] == "Unqualified since 25 February: choose Nurture or Disqualified, and give the reason."
@@ -47,13 +49,13 @@ def test_only_one_kind_of_recipient_may_be_asked_for(told: tuple[str, str], hubs
 
 def test_what_was_recorded_before_a_moment_is_left_out(told: tuple[str, str], hubsync_json: Json) -> None:
     assert hubsync_json("report", "digests", "--since", "2026-03-03")[1]["digests"] == []
-    assert len(hubsync_json("report", "digests", "--since", "2026-03-02")[1]["digests"]) == 2
+    assert len(hubsync_json("report", "digests", "--since", "2026-03-02")[1]["digests"]) == 3
 
 
 def test_the_table_says_what_waits(told: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "digests"]) == 0
     printed = capsys.readouterr().out
-    assert "2, 2 not delivered yet" in printed
+    assert "3, 3 not delivered yet" in printed
     assert "choose Nurture or Disqualified" in printed
 
 
@@ -61,7 +63,8 @@ def test_the_sync_that_records_them_lists_them(cli_desk: Desk, hubsync_json: Jso
     contact = cli_desk.lead("ATTEMPTED_TO_CONTACT", at=ago(days=7, hours=1))
     _, document = hubsync_json("sync", "--full", "--write")
     assert [(d["contact"], d["kind"], d["to"], d["state"]) for d in document["digests"]] == [
-        (contact, "digest", "manager", "recorded")
+        (contact, "digest", "owner", "recorded"),
+        (contact, "digest", "manager", "recorded"),
     ]
     _, again = hubsync_json("sync", "--full", "--write")
     assert again["digests"] == []

@@ -27,7 +27,9 @@ def test_the_demo_audits_plans_writes_explains_finds_nothing_more_and_undoes(iso
     found = re.search(r"(\d+) findings in 500 contacts", out)
     assert found is not None
     assert int(found[1]) > 100
-    assert "Run 1: changes: 10 applied" in out
+    trial = re.search(r"Run 1: changes: (\d+) applied", out)
+    assert trial is not None
+    assert int(trial[1]) >= 10  # ten contacts, some with more than one change
     assert re.search(r"Run 2: changes: \d+ applied", out)
     assert len(re.findall(r"^Contact \d+: ", out, re.MULTILINE)) == 3
     assert "Nothing was left to do." in out

@@ -149,11 +149,11 @@ def renamed(desk: Desk, value: str, *, to_value: str, to_label: str) -> None:
 
 
 def test_a_renamed_label_does_no_harm(desk: Desk, hubsync: Hubsync) -> None:
+    before = hubsync("check", "--format", "json").json["lacks"]
     renamed(desk, "ATTEMPTED_TO_CONTACT", to_value="ATTEMPTED_TO_CONTACT", to_label="Chasing")
     contact = desk.lead(at=ago(hours=1))
-    assert hubsync("check", "--format", "json").json["lacks"] == [
-        gap for gap in hubsync("check", "--format", "json").json["lacks"] if gap["playbook"] == "C6"
-    ]
+    assert hubsync("check", "--format", "json").json["lacks"] == before
+    assert all(gap["off"] for gap in before)
     hubsync("sync", "--write")
     assert desk.status(contact) == "NEW"
 
@@ -320,7 +320,7 @@ def test_the_guard_lets_a_share_of_the_contacts_in_scope_pass(desk: Desk, hubsyn
         desk.lead("CONNECTED")
     for _ in range(21):
         qualified(desk)
-    assert hubsync("sync", "--write").code == 0  # 21 of 231 are less than a tenth
+    assert hubsync("sync", "--write", "--allow-tasks", "210").code == 0  # 21 of 231 are less than a tenth
 
 
 def test_the_guard_stops_more_tasks_than_a_run_may_write(desk: Desk, hubsync: Hubsync) -> None:
