@@ -15,7 +15,7 @@ Json = Callable[..., tuple[int, Any]]
 
 @pytest.fixture
 def told(cli_desk: Desk) -> tuple[str, str]:
-    """A lead silent for five business days, whose rep has no manager, and one Unqualified for two; nothing is planned for the first."""
+    """A lead silent for five business days, whose rep has no manager, and one Unqualified for two."""
     cli_desk.rebind(loaded=all_rules())
     silent = cli_desk.lead("ATTEMPTED_TO_CONTACT", at=ago(days=7, hours=1))
     unqualified = cli_desk.lead("UNQUALIFIED", at=ago(days=5), email="u@example.com")
