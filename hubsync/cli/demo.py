@@ -204,8 +204,10 @@ def _undo(stage: Stage, trial: Outcome) -> None:
     for reason in dict.fromkeys(c.why for c in outcome.changes if c.state != "applied" and c.why):
         _say(f"  Not taken back: {reason}")
     after = reconcile.plan(stage.session, Scope(full=True))
+    undone = {(r["contact"], r["rule"]) for r in (*trial.tally.changes, *trial.tally.tasks) if r["state"] == "applied"}
     left = [r for r in (*after.tally.changes, *after.tally.tasks) if r["state"] == "planned"]
-    _say(f"A plan after that would change {len({r['contact'] for r in left})} contacts: what was undone stays undone.")
+    again = sum((r["contact"], r["rule"]) in undone for r in left)
+    _say(f"A plan after that would do {again} of it again: what was undone stays undone.")
 
 
 def _keep(stage: Stage, folder: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_demo_audits_plans_writes_explains_finds_nothing_more_and_undoes(iso
     waits = [re.findall(r"^\d+ tasks? waits?: .+$", part, re.MULTILINE) for part in parts]
     assert waits[6] == waits[4]  # what a run let wait is what waits for the next one, and for the same reasons
     assert waits[1] == waits[3] == waits[5] == []
-    assert "would change 0 contacts: what was undone stays undone." in out
+    assert "would do 0 of it again: what was undone stays undone." in out
     assert set(isolated.iterdir()) == before, "the demo leaves something behind"
 
 

@@ -46,6 +46,24 @@ def test_the_command_tells_the_story_and_the_case_and_ends_with_1(
     assert "Not proved: 1 fault" in out
 
 
+SETTLING = """
+rules:
+  - id: up
+    playbook: X1
+    when: {lead_status: {is: new}}
+    cause: lead_status_entered
+    then: [{set: {lead_status: working}}]
+"""
+
+
+def test_rules_check_proves_as_well_unless_told_not_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(written(mini(SETTLING), tmp_path / "rules"))
+    run(["rules", "check", folder])
+    assert "Proved: it settles, its outcome is determined" in capsys.readouterr().out
+    run(["rules", "check", folder, "--no-proof"])
+    assert "Proved" not in capsys.readouterr().out
+
+
 def test_a_format_that_there_is_not_and_a_folder_that_is_not_there_are_usage_errors(tmp_path: Path) -> None:
     assert run(["rules", "prove", str(default_rules()), "--format", "xml"]) == 2
     assert run(["rules", "prove", str(tmp_path / "nowhere")]) == 2
