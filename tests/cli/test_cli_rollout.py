@@ -42,7 +42,7 @@ def test_the_suggested_path_can_be_typed_to_its_end(folder: Path, hubsync_json: 
         for line in told["next"]:
             _, told = hubsync_json(*line.split()[1:])
     assert typed[0] == "hubsync rollout --all propose"
-    assert typed[1:-1] == [f"hubsync rollout {p} auto" for p in ("A2", "A3", "A7", "A9")]
+    assert typed[1:-1] == [f"hubsync rollout {p} auto" for p in ("A2", "A3", "A4", "A7", "A9")]
     own = {r.id: r.mode for r in load_rules(folder).compile(rolled_out=True).rules}
     assert {r["rule"]: r["mode"] for r in told["rules"]} == own
 
