@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tests.model.calendar import months_after, working_time_after
+from tests.model.office_hours import months_after, working_time_after
 
 STAGES = ("", "subscriber", "lead", "mql", "sql", "opportunity", "customer")
 """In their order (D1)."""
