@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 import pytest
 from playwright.sync_api import Browser
@@ -21,10 +21,10 @@ SIZES = {"telephone": (360, 740), "desk": (1280, 900)}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(demanded: Callable[[str], NoReturn]) -> Iterator[Browser]:
     with a_browser() as found:
         if found is None:
-            pytest.skip("no browser on this machine: set CHROMIUM, or install chromium")
+            demanded("a browser (set CHROMIUM, or install chromium)")
         yield found
 
 
