@@ -10,15 +10,15 @@ from hubsync.policy.policy import Policy
 from hubsync.policy.worktime import parse_duration
 
 
-def moment_of(text: str, policy: Policy) -> datetime:
-    """The moment meant. Raises SettingsError with what to write instead."""
+def moment_of(text: str, policy: Policy, now: datetime | None = None) -> datetime:
+    """The moment meant; `now`: the portal's time where it is known. Raises SettingsError with what to write instead."""
     try:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
         pass
     try:
-        return parse_duration(text.removesuffix("ago").strip()).before(local_now(), policy.calendar, policy.zone)
+        return parse_duration(text.removesuffix("ago").strip()).before(now or local_now(), policy.calendar, policy.zone)
     except ValueError as error:
         raise SettingsError(
             f'--since "{text}": write a date such as 2026-03-31, or a duration such as "30 days".'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +16,9 @@ from hubsync.cli.options import AllowChangesOption, AllowTasksOption, FormatOpti
 from hubsync.cli.output import Cell, Column, Report, Table, emit
 from hubsync.cli.progress import progress
 from hubsync.cli.refused import refused_plan_shown
+from hubsync.cli.since import moment_of
 from hubsync.errors import HubsyncError, SettingsError, UnsafePlan
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.policy.worktime import parse_duration
 from hubsync.sync import reconcile
 from hubsync.sync.guard import Limits, limits_of
 from hubsync.sync.pacing import frozen
@@ -66,7 +66,7 @@ def sync(
     with workbench(context, database="made" if writes else "if there") as bench:
         scope = Scope(
             full=full,
-            since=_moment(since, bench) if since else None,
+            since=moment_of(since, bench.portal.policy, bench.session.portal_now()) if since else None,
             contacts=tuple(dict.fromkeys(contact or ())),
             overlap=timedelta(seconds=bench.settings.index_lag_seconds),
         )
@@ -109,22 +109,6 @@ def landed(outcome: Outcome) -> bool:
     tally = outcome.tally
     fine = all(row["state"] in GOOD_STATES for row in tally.changes)
     return fine and all(row["state"] in GOOD_STATES for row in tally.tasks) and not (tally.conflicts or tally.findings)
-
-
-def _moment(text: str, bench: Workbench) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    try:
-        policy = bench.portal.policy
-        duration = parse_duration(text.removesuffix("ago").strip())
-        return duration.before(bench.session.portal_now(), policy.calendar, policy.zone)
-    except ValueError as error:
-        raise SettingsError(
-            f'--since "{text}": write a date such as 2026-03-31, or a duration such as "3 days".'
-        ) from error
 
 
 def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
