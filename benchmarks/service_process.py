@@ -60,7 +60,7 @@ def free_port() -> int:
 def a_service(
     box: Sandbox, folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Served]:
-    """Serve `box`'s portal with the shipped rules, nothing held back by the guard, until the context ends."""
+    """Serve `box`'s portal with the shipped rules until the context ends: nothing held back, no proof beside it."""
     rules = folder / "rules"
     if not rules.exists():
         shutil.copytree(ROOT / "rules", rules)
@@ -79,6 +79,7 @@ def a_service(
         "HUBSYNC_RULES": str(rules),
         "HUBSYNC_EFFECTIVE_SINCE": "2000-01-01",
         "HUBSYNC_SETTLE_SECONDS": "0",
+        "HUBSYNC_PROOF_SECONDS": "0",
         "HUBSYNC_LOG_LEVEL": "warning",
         **(settings or {}),
     }

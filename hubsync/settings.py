@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     """Only causes since this moment fire; older ones are backlog. The first start with writing on, unless set."""
     retention_days: Annotated[int, Field(ge=60, le=36_500)] = 730
     """How long the ledger is kept, in days; older causes never fire, so that `hubsync db purge` re-arms no rule."""
+    proof_seconds: Annotated[int, Field(ge=0, le=86_400)] = 1_800
+    """How long `serve --write` may take to prove that changed rules settle, in seconds; 0: it doesn't."""
     log_level: Annotated[LogLevel, BeforeValidator(_lower)] | None = None
     """debug, info, warning or error. Unless set: info for the service, warning for every other command."""
     log_format: Annotated[LogFormat, BeforeValidator(_lower)] | None = None

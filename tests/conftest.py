@@ -75,7 +75,8 @@ def _elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 def isolated(_elsewhere: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home and a working directory of the test's own, both empty, and no HUBSYNC_ name or proxy in the environment.
 
-    So neither a `.env` in the repository nor a `~/.netrc` reaches a test, and every terminal is 80 wide.
+    So neither a `.env` in the repository nor a `~/.netrc` reaches a test, and every terminal is 80 wide. One name is
+    set: no service proves all the shipped rules beside a test.
     Gives the folder; its `home` is HOME.
     """
     for name in list(os.environ):
@@ -85,6 +86,7 @@ def isolated(_elsewhere: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("HUBSYNC_PROOF_SECONDS", "0")
     folder = _elsewhere()
     monkeypatch.setenv("HOME", str(folder / "home"))
     monkeypatch.chdir(folder)

@@ -27,6 +27,7 @@ from hubsync.rulefiles.load import load_rules
 from hubsync.service.alerts import Alerts, Memory
 from hubsync.service.health import Health
 from hubsync.service.metrics import Metrics
+from hubsync.service.proof import Proofs
 from hubsync.service.reload import Reload
 from hubsync.service.service import Pulse, Service
 from hubsync.service.status import Status, read_status
@@ -71,11 +72,16 @@ def serve(
         metrics = Metrics()
         alerts = Alerts(local_now, lambda outcome: metrics.alerts.labels(outcome).inc())
         health = Health(alerts.on_change)
+        proofs = _proofs(settings, store, alerts, metrics) if writes else None
+        if proofs is not None:
+            stack.callback(proofs.stop)
 
         def renew() -> Session:
             rules = load_rules(settings.rules)
             session = session_of(given, settings, rules, gateway, store)
             alerts.use(audience_of(settings, rules, session.pace), f"hubsync, portal {session.portal.id}")
+            if proofs is not None:
+                proofs.take_up(session.portal.id, rules)
             return session
 
         reload = Reload(settings.rules, renew, health, renew())
@@ -85,7 +91,7 @@ def serve(
         alerts.recall(_memory(store, service.portal))
         alerts.start()
         stack.callback(alerts.stop, 0.5)
-        web = WebServer(_app(settings, service, alerts, host, port), host, port)
+        web = WebServer(_app(settings, service, alerts, proofs, host, port), host, port)
         stack.enter_context(_signals(ended, reload))
         web.start()
         stack.callback(web.stop, 2.0)
@@ -102,7 +108,12 @@ def _memory(store: Store, portal: int) -> Memory:
     return Memory(lambda: store.cursor(portal, TOLD), lambda text: store.set_cursor(portal, TOLD, text))
 
 
-def _app(settings: Settings, service: Service, alerts: Alerts, host: str, port: int) -> ASGIApp:
+def _proofs(settings: Settings, store: Store, alerts: Alerts, metrics: Metrics) -> Proofs | None:
+    """What has the rules proved that are written by, where that isn't switched off."""
+    return Proofs(store, alerts.on_change, metrics, settings.proof_seconds) if settings.proof_seconds else None
+
+
+def _app(settings: Settings, service: Service, alerts: Alerts, proofs: Proofs | None, host: str, port: int) -> ASGIApp:
     """The HTTP side. Without a public address webhooks are expected at the one it listens on, as on one machine."""
     store, portal = service.store, service.portal
     secrets = settings.client_secrets
@@ -118,6 +129,7 @@ def _app(settings: Settings, service: Service, alerts: Alerts, host: str, port: 
             session.portal_now(),
             writes=service.writes,
             rules_since=service.reload.since,
+            proof=proofs.state if proofs is not None else None,
             alerts=alerts.latest,
             ui_domain=session.portal.account.ui_domain or "app.hubspot.com",
         )

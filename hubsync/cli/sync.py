@@ -23,6 +23,7 @@ from hubsync.sync import reconcile
 from hubsync.sync.guard import Limits, limits_of
 from hubsync.sync.pacing import frozen
 from hubsync.sync.plan import Row
+from hubsync.sync.proofs import known_proof
 from hubsync.sync.reconcile import Outcome, PlanRefused
 from hubsync.sync.scope import Scope
 
@@ -70,6 +71,8 @@ def sync(
             contacts=tuple(dict.fromkeys(contact or ())),
             overlap=timedelta(seconds=bench.settings.index_lag_seconds),
         )
+        if writes:
+            _say_unproved(bench)
         stands_still = frozen(bench.session.pace, bench.session.portal_now()) if writes else None
         with progress("Looking at contacts", verbose=invocation(context).verbose) as bar:
             if writes and stands_still is None:
@@ -88,6 +91,13 @@ def sync(
             if not outcome.tally.contacts:
                 return COULD_NOT_RUN
     return 0 if landed(outcome) else 1
+
+
+def _say_unproved(bench: Workbench) -> None:
+    """A run by rules of which the service has found out that they aren't proved says so; it proves nothing itself."""
+    proof = known_proof(bench.written, bench.portal.id, bench.rules.digest)
+    if proof is not None and not proof.holds:
+        typer.echo(proof.says, err=True)
 
 
 def _write(bench: Workbench, scope: Scope, limits: Limits, advance: Callable[[int], None], adopt: bool) -> Outcome:

@@ -40,12 +40,17 @@ def lines(ground: Ground, verdict: Verdict) -> Iterator[str]:
 
 def in_short(ground: Ground, verdict: Verdict) -> Iterator[str]:
     """What is wrong or not proved, a line each, and the verdict."""
-    yield from (headline(ground, fault) for fault in verdict.faults)
-    yield from (f"not proved: {name}" for name in verdict.unproved)
+    yield from wrong(ground, verdict)
     if verdict.holds:
         yield f"Proved: {PROVED} ({counts(verdict)})."
     else:
         yield f"Not proved: {faults_and_gaps(verdict)}; `hubsync rules prove` tells how it comes about."
+
+
+def wrong(ground: Ground, verdict: Verdict) -> Iterator[str]:
+    """Every fault and everything that is left unproved, a line each."""
+    yield from (headline(ground, fault) for fault in verdict.faults)
+    yield from (f"not proved: {name}" for name in verdict.unproved)
 
 
 def headline(ground: Ground, fault: Fault) -> str:

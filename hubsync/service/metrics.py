@@ -43,6 +43,7 @@ class Metrics:
         self.allowance = self._gauge("api_allowance_used_ratio", "Share of the ten-second allowance used.")
         self.alerts = self._counter("alerts", "Alerts, by what became of them: sent or failed.", "outcome")
         self.problems = self._gauge("problems", "What /readyz complains of, by name.", "name")
+        self.unproved = self._gauge("rules_unproved", "Whether the rules it writes by are known not to be proved.")
         self._known_calls: dict[tuple[str, str, str], int] = {}
         self._known_problems: set[str] = set()
         self._known_held: set[str] = set()

@@ -12,6 +12,7 @@ from datetime import datetime
 from hubsync.service.buckets import ALL, EVERYTHING, parked_for, read_held
 from hubsync.service.health import Health
 from hubsync.service.poller import KINDS, POLLED
+from hubsync.service.proof import ProofState
 from hubsync.service.worker import UNREADABLE
 from hubsync.store.store import Store
 from hubsync.store.values import Run
@@ -68,6 +69,8 @@ class Status:
     writes: bool
     rules_digest: str | None
     rules_since: datetime | None
+    proof: ProofState | None
+    """Whether the rules are proved to settle; None where nobody asked."""
     problems: Mapping[str, str]
     polls: tuple[Poll, ...]
     due: int
@@ -90,6 +93,7 @@ def read_status(
     *,
     writes: bool,
     rules_since: datetime | None = None,
+    proof: ProofState | None = None,
     alerts: Sequence[Alert] = (),
     ui_domain: str = "app.hubspot.com",
 ) -> Status:
@@ -102,6 +106,7 @@ def read_status(
         writes=writes,
         rules_digest=store.active_digest(portal),
         rules_since=rules_since,
+        proof=proof,
         problems=health.problems(),
         polls=tuple(Poll(kind, _moment(store.cursor(portal, POLLED + kind))) for kind in KINDS),
         due=due,

@@ -36,6 +36,7 @@ class Serving:
             "PYTHONPATH": str(ROOT),
             "HUBSYNC_PUBLIC_URL": self.url,
             "HUBSYNC_DATABASE_URL": "sqlite:///hubsync.db",
+            "HUBSYNC_PROOF_SECONDS": "0",
             "HUBSYNC_LOG_LEVEL": "warning",
             "HUBSYNC_LOG_FORMAT": "json",
             **settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from hubsync.service.proof import ProofState
 from hubsync.service.status import Alert, Held, Parked, Poll, Status
 from hubsync.store.values import Run
 from tests.web.asking import NOW, PORTAL
@@ -16,6 +17,7 @@ WELL = Status(
     writes=True,
     rules_digest="9f2c1d7e5b3a4c6d8e0f",
     rules_since=NOW - timedelta(days=3),
+    proof=ProofState("proved"),
     problems={},
     polls=tuple(
         Poll(kind, NOW - timedelta(seconds=40))
@@ -58,6 +60,7 @@ ILL = replace(
     writes=False,
     rules_digest=None,
     rules_since=None,
+    proof=ProofState("not proved", "The rules in force are not proved to settle: 1 fault. <b>up</b> and down fight."),
     problems={
         "token": "HubSpot refused the token (401) for portal 62515. Renew it in the portal; nothing was written.",
         "held qualified_moves_the_stage": "Rule qualified_moves_the_stage changed 50 contacts within an hour.",

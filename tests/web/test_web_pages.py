@@ -167,7 +167,7 @@ def words(page: str) -> str:
 def test_the_page_says_that_all_is_well() -> None:
     text = words(shown(WELL))
     assert text.startswith("✓ All is well Portal 62515, as of 2026-03-02 15:00 UTC . Look again Now")
-    assert "Mode Writes to the portal Rules 9f2c1d7e5b3a since 2026-02-27 15:00 UTC" in text
+    assert "Mode Writes to the portal Rules 9f2c1d7e5b3a since 2026-02-27 15:00 UTC Proof Proved" in text
     assert "Contacts to look at 0 Parked or held 0" in text
     assert "Contacts 40 seconds ago Emails 40 seconds ago" in text
     assert "12 serve running 4 minutes ago goes on 11 sync done 1 day ago 1 minute" in text
@@ -181,7 +181,7 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     text = words(page)
     assert text.startswith("! Something is wrong")
     assert "token HubSpot refused the token (401) for portal 62515. Renew it in the portal" in text
-    assert "Mode Dry: writes nothing Rules none yet" in text
+    assert "Mode Dry: writes nothing Rules none yet Proof Not proved The rules in force are not proved" in text
     assert "Contacts to look at 12,345 the first due 2 hours ago Parked or held 209" in text
     assert (
         "qualified_moves_the_stage since 2026-03-02 14:40 UTC: 207 contacts wait. "
