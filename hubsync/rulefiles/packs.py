@@ -20,7 +20,8 @@ from hubsync.rulefiles.models import validate
 UNIVERSAL = "universal"
 """The pack that is the shipped rules themselves."""
 FOLDER, ABOUT = "packs", "pack.yaml"
-CASES = "_test.yaml"
+CASES = re.compile(r"(_ties)?_test\.yaml$")
+"""The end of a file of cases: of those beside NAME.yaml, and of what happens at one moment with others."""
 BY_ENTRY = {"rules": "id", "cases": "name", "matrix": "row"}
 """Sections of entries, and the key by which one is known in a list; in texts/ the entries stand under their ids."""
 
@@ -60,7 +61,7 @@ def assemble(base: Path, name: str, folder: Path) -> None:
     shutil.copytree(base, folder, ignore=shutil.ignore_patterns("__pycache__", FOLDER))
     if takes is not None:
         for path in folder.rglob("*.yaml"):
-            if str(path.relative_to(folder)).replace(CASES, ".yaml") not in takes:
+            if CASES.sub(".yaml", str(path.relative_to(folder))) not in takes:
                 path.unlink()
     if name == UNIVERSAL:
         return
