@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 
 from hubsync.policy import engagements
 from hubsync.policy.instants import instant_or_none
-from hubsync.policy.view import Missing, View
+from hubsync.policy.view import Missing, View, once
 from hubsync.policy.vocabulary import REVIEW_DATE, STATUS
 
 CLICKED = "hs_email_last_click_date"
@@ -36,12 +36,14 @@ def last_activity(view: View) -> datetime | None:
     return max((at for at in _moments(view, (*_TOUCHES, _MEETING)) if at <= view.now), default=None)
 
 
+@once
 def idle_since(view: View) -> datetime | Missing:
     """Since when nothing happened in the present Lead status; with a meeting ahead a lead isn't idle: since now."""
     entered = view.entered(STATUS)
     return entered if isinstance(entered, Missing) else min(max(entered, idle_since_at_least(view)), view.now)
 
 
+@once
 def idle_since_at_least(view: View) -> datetime:
     """The earliest that `idle_since` can be, as far as cheap properties tell."""
     touched = _moments(view, (*_TOUCHES, _MEETING))
@@ -68,6 +70,7 @@ def review_day(view: View) -> datetime | None:
     return None if day is None else datetime.combine(day.date(), time(), view.policy.zone).astimezone(UTC)
 
 
+@once
 def reengaged(view: View) -> Return | Missing | None:
     """The first form, reply or meeting booked after the present Lead status was entered (A14).
 

@@ -91,9 +91,4 @@ def _residual(rule: Rule, probe: View, *, has_deals: bool) -> Residual | None:
             groups.append(left)
     if not groups:
         return None
-    timed = tuple(
-        (all_of([c for c in group if c.flip is None]), flips)
-        for group in groups
-        if (flips := tuple(c.flip for c in group if c.flip is not None))
-    )
-    return Residual(rule, any_of([all_of(g) for g in groups]), timed)
+    return Residual(rule, any_of([all_of(g) for g in groups]))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from hubsync.policy import facts
 from hubsync.policy.deadlines import Deadline
 from hubsync.policy.facts import MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
-from hubsync.policy.instants import parse_instant
+from hubsync.policy.instants import earlier, parse_instant
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import Terms
 from hubsync.policy.worktime import Duration, parse_duration
@@ -82,6 +82,19 @@ def _test(fact: Fact, holds: Holds) -> Test:
         if value.__class__ is Missing:
             return -int(value.mask)
         return 1 if holds(value) else 0
+
+    return test
+
+
+def _presence(fact: Fact, holds: Holds) -> Test:
+    """The same for operators that ask no more of a value than whether there is one."""
+    get, (there, nothing) = fact.get, (int(holds("")), int(holds(None)))
+
+    def test(view: View) -> int:
+        value = get(view)
+        if value is None:
+            return nothing
+        return -int(value.mask) if value.__class__ is Missing else there
 
     return test
 
@@ -218,6 +231,8 @@ TIME_OPERATORS: dict[str, str] = {
 }
 """Operators on moments; those with a duration change by themselves as time passes."""
 
+PRESENCE = frozenset({"is_known", "is_unknown"})
+
 ALL_OPERATORS: dict[str, str] = {name: says for name, (_, says) in OPERATORS.items()} | TIME_OPERATORS
 
 
@@ -229,12 +244,27 @@ def compile_condition(name: str, operator: str, operand: Any, words: Words) -> C
     build, _ = OPERATORS[operator]
     if operator == "is_between" and isinstance(operand, Sequence) and operand and not _is_numeric(operand[0]):
         fact = facts.moment_fact(fact)
-    test = _test(fact, build(fact, operand, words))
+    holds = build(fact, operand, words)
+    test = _presence(fact, holds) if operator in PRESENCE else _test(fact, holds)
     if fact.kind == facts.NUMBER and fact.bound is not None and operator in {"is_more_than", "is_at_least"}:
-        test = _only_if_within(fact.bound, build(fact, operand, words), test)
+        test = _only_if_within(fact.bound, holds, test)
     if fact.name == "lifecycle_stage_before" and operator in {"is_above", "is_at_least"}:
         test = _only_if_ever_in(test, operator, operand, words)
+    if fact.changes is not None:
+        test = _changing(fact.changes, test)
     return Condition(fact, operator, operand, test, fact.changes)
+
+
+def _changing(changes: Flip, test: Test) -> Test:
+    """Note when the answer changes by itself."""
+
+    def noting(view: View) -> int:
+        at = changes(view)
+        if at is not None:
+            view.changes_at = earlier(view.changes_at, at)
+        return test(view)
+
+    return noting
 
 
 def _only_if_within(bound: facts.Getter, holds: Holds, test: Test) -> Test:
@@ -309,7 +339,8 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
     more = operator.startswith("is_more")
 
     bound = fact.bound if operator == "is_more_than_ago" else None
-    deadline = Deadline(duration)
+    deadline, least = Deadline(duration), duration.at_least
+    over_means, running_means = (1, 0) if more else (0, 1)
 
     def edge(view: View, value: datetime) -> datetime:
         """The moment at which the condition changes by itself."""
@@ -322,18 +353,42 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
             return edge(view, value) <= view.now
         return deadline.has_passed(value, view.now, view.calendar, view.policy.zone)
 
+    def note(view: View, value: datetime) -> None:
+        """Look again when the answer changes by itself, unless something else does sooner."""
+        soonest = view.changes_at
+        if value > view.now:
+            view.changes_at = earlier(soonest, value)
+        elif soonest is None or value + least < soonest:
+            view.changes_at = earlier(soonest, edge(view, value))
+
     def test(view: View) -> int:
-        if bound is not None and not over(view, bound(view)):
+        value = fact.get(view)
+        if value.__class__ is Missing:
+            if bound is None:
+                return -int(value.mask)
+            earliest = bound(view)
+            if over(view, earliest):
+                return -int(value.mask)
+            note(view, earliest)
             return 0
+        if value is None:
+            return 0
+        if over(view, value):
+            return over_means
+        note(view, value)
+        return running_means if value <= view.now else 0
+
+    def test_ahead(view: View) -> int:
         value = fact.get(view)
         if value.__class__ is Missing:
             return -int(value.mask)
         if value is None:
             return 0
-        passed = over(view, value)
-        if ahead:
-            return int(not passed if more else passed and value > view.now)
-        return int(passed if more else not passed and value <= view.now)
+        moment = flip(view)
+        if moment is not None:
+            view.changes_at = earlier(view.changes_at, moment)
+        near = over(view, value)
+        return int(not near if more else near and value > view.now)
 
     def flip(view: View) -> datetime | None:
         value = fact.get(view)
@@ -344,4 +399,4 @@ def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration)
         moments = [m for m in (edge(view, value), value) if m > view.now]
         return min(moments, default=None)
 
-    return Condition(fact, operator, operand, test, flip)
+    return Condition(fact, operator, operand, test_ahead if ahead else test, flip)

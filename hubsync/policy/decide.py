@@ -10,9 +10,10 @@ from datetime import datetime
 
 from hubsync.policy.changes import NOTHING, Decision
 from hubsync.policy.contact import Contact
+from hubsync.policy.instants import earlier
 from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.rules import Cell
-from hubsync.policy.settlement import Settlement, earlier
+from hubsync.policy.settlement import Settlement
 from hubsync.policy.tasks import TaskDecisions
 from hubsync.policy.view import View, has_no_deals
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -35,9 +36,9 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
     if not cell.everything and not open_tasks:
         return NOTHING
     view = View(policy, contact, now)
-    needs, look_again = (SETTLE, None) if open_tasks else _first_glance(cell, view, tasks)
+    needs = SETTLE if open_tasks or contact.history is not None else _first_glance(cell, view, tasks)
     if needs == 0:
-        return NOTHING if look_again is None else Decision(look_again=look_again)
+        return NOTHING if view.changes_at is None else Decision(look_again=view.changes_at)
     managed = policy.managed(view)
     if managed < 0:
         return Decision(needs=-managed)
@@ -49,25 +50,21 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
 SETTLE = -1
 
 
-def _first_glance(cell: Cell, view: View, tasks: bool) -> tuple[int, datetime | None]:
+def _first_glance(cell: Cell, view: View, tasks: bool) -> int:
     """Whether any rule matters at all, as most often none does: 0, SETTLE, or the facts to read before one can tell.
 
     Asked in the order in which a settlement would ask, so that no more is read than it needs.
     """
-    look_again: datetime | None = None
     for tier in (cell.autos, cell.cells, cell.tasks if tasks else (), cell.notes):
         needs = 0
         for residual in tier:
             truth = residual.test(view)
             if truth > 0:
-                return SETTLE, None
-            if truth < 0:
-                needs |= -truth
-            elif residual.timed:
-                look_again = earlier(look_again, residual.flip(view))
+                return SETTLE
+            needs |= -truth
         if needs:
-            return needs, None
-    return 0, look_again
+            return needs
+    return 0
 
 
 def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
@@ -86,6 +83,7 @@ def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
     if needs:
         return Decision(needs=needs)
     waiting = earlier(settlement.waiting, tasks.waiting)
+    due = earlier(settlement.look_again, tasks.look_again)
     return Decision(
         changes=settlement.live_changes,
         tasks=tuple(tasks.created),
@@ -97,5 +95,5 @@ def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
         superseded=(*settlement.superseded, *tasks.superseded),
         conflicts=tuple(settlement.conflicts.values()),
         waiting=waiting,
-        look_again=earlier(earlier(settlement.look_again, tasks.look_again), waiting),
+        look_again=earlier(earlier(due, view.changes_at), waiting),
     )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hubsync.policy.contact import Engagement
 from hubsync.policy.instants import instant_or_none
 from hubsync.policy.mailkinds import REPLY, Mail, MailWords
-from hubsync.policy.view import Missing, View
+from hubsync.policy.view import Missing, View, once
 
 NOT_SENT = frozenset({"BOUNCED", "FAILED", "SCHEDULED", "SENDING", "DRAFT"})
 """E-mail states in which nothing reached the lead (hubspot-api 5.1); None, as on logged mail, counts as sent."""
@@ -58,6 +58,7 @@ def is_rep_outreach(mark: Engagement, owner_emails: frozenset[str], terms: Engag
     return mark.kind == "communications" and not terms.is_incoming(mark)
 
 
+@once
 def outreaches(view: View) -> list[Engagement] | Missing:
     """The rep outreaches of the present cycle, oldest first."""
     if view.contact.engagements is None and view.never_contacted():
@@ -73,6 +74,7 @@ def outreaches(view: View) -> list[Engagement] | Missing:
     return begins if isinstance(begins, Missing) else _in_order(m for m in found if m.at >= begins)
 
 
+@once
 def replies(view: View) -> list[Engagement] | Missing:
     """The real replies of the cycle, oldest first: a person's mails, calls that connected, incoming messages (A4)."""
     if not may_have_answered(view, view.created):
@@ -223,6 +225,7 @@ def _outcome(mark: Engagement) -> str:
     return (mark.properties.get("hs_meeting_outcome") or "").upper()
 
 
+@once
 def _meetings_of_the_cycle(view: View) -> list[tuple[Engagement, datetime]] | Missing:
     """The meetings that begin within the cycle, each with the cycle's beginning."""
     if view.meetings() == ():

@@ -31,9 +31,17 @@ def instant_or_none(text: str | None) -> datetime | None:
 
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970, exact."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    passed = moment - EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000 + passed.microseconds // 1_000
 
 
 def day_in(moment: datetime, zone: str) -> date:
     """The calendar day of a moment in a time zone (`date` properties are days in the portal's zone, design 4)."""
     return moment.astimezone(ZoneInfo(zone)).date()
+
+
+def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The earlier of two moments, either of which may be missing."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other)

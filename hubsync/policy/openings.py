@@ -112,21 +112,22 @@ class Table:
         there = here + n
         if not 0 <= there < len(self.days):
             return None
-        distances = self._distance(here, zone), self._distance(there, zone)
-        if distances[0] is not None and distances[1] is not None:
-            same = origin + (self.days[there] - self.days[here]) * DAY + distances[0] - distances[1]
-            return min(max(same, self.opens[there]), self.closes[there])
+        before, then = self._distance(here, zone), self._distance(there, zone)
+        if before is not None and then is not None:
+            same = origin + (self.days[there] - self.days[here]) * DAY + before - then
+            opens, closes = self.opens[there], self.closes[there]
+            return opens if same < opens else min(same, closes)
         into_the_day = instant(origin).astimezone(zone).replace(tzinfo=None) - _midnight(self.days[here])
         same_time = (_midnight(self.days[there]) + into_the_day).replace(tzinfo=zone)
         return min(max(micros(same_time), self.opens[there]), self.closes[there])
 
     def _distance(self, index: int, zone: tzinfo) -> int | None:
         """How far the zone's clocks are from UTC on an open day; None on a day on which they change."""
-        known = self.distances.get(index, 0)
-        if index not in self.distances:
-            midnight = self.days[index] * DAY
-            around = {_offset(zone, midnight + hours * 3_600 * SECOND) for hours in range(-14, 39)}
-            known = self.distances[index] = around.pop() if len(around) == 1 else None
+        if index in self.distances:
+            return self.distances[index]
+        midnight = self.days[index] * DAY
+        around = {_offset(zone, midnight + hours * 3_600 * SECOND) for hours in range(-14, 39)}
+        known = self.distances[index] = around.pop() if len(around) == 1 else None
         return known
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from hubsync.policy.instants import instant_or_none
-from hubsync.policy.view import Missing, View
+from hubsync.policy.view import Missing, View, once
 
 
+@once
 def next_action(view: View) -> datetime | Missing | None:
     """The nearest task of somebody else's, or meeting, that lies ahead; None where nothing is planned."""
     get = view.properties.get

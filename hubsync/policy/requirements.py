@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hubsync.policy.view import Missing, View
+from hubsync.policy.view import Missing, View, once
 
 
+@once
 def missing_data(view: View) -> str | Missing | None:
     """The labels of what the present Lead status requires and the record lacks; None where nothing is missing."""
     unknown = 0

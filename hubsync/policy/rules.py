@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hubsync.policy.causes import Source
 from hubsync.policy.changes import Cause
-from hubsync.policy.conditions import Condition, Flip, Test
+from hubsync.policy.conditions import Condition, Test
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY, MEETINGS, TASKS, Missing, View
 from hubsync.policy.wording import Wording
 from hubsync.policy.worktime import Duration
@@ -131,17 +131,6 @@ class Residual:
 
     rule: Rule
     test: Test
-    timed: tuple[tuple[Test, tuple[Flip, ...]], ...] = field(default=())
-    """Per group with conditions on time: the test of its other conditions, and when those on time change."""
-
-    def flip(self, view: View) -> datetime | None:
-        """The earliest moment at which a condition on time changes by itself and could make the rule hold or not."""
-        moments: list[datetime] = []
-        for others, flips in self.timed:
-            found = [m for f in flips if (m := f(view)) is not None]
-            if found and others(view) != 0:
-                moments += found
-        return min(moments, default=None)
 
 
 def cost(mask: int) -> int:
@@ -158,10 +147,15 @@ def all_of(conditions: Sequence[Condition]) -> Test:
     """All must hold. Cheap conditions are asked first; of the dear ones only the cheapest unknown is named."""
     if not conditions:
         return always
-    tests = tuple(c.test for c in sorted(conditions, key=lambda c: (cost(c.fact.mask), c.flip is not None)))
-    if len(tests) == 1:
-        return tests[0]
+    ordered = sorted(conditions, key=lambda c: (cost(c.fact.mask), c.flip is not None))
+    tests = tuple(c.test for c in ordered)
+    first_timed = next((n for n, c in enumerate(ordered) if c.flip is not None), len(ordered))
+    left = [c for c in ordered[first_timed:] if c.flip is None]
+    test = _in_order(tests) if len(tests) > 1 else tests[0]
+    return _never_in_vain(test, all_of(left)) if left else test
 
+
+def _in_order(tests: Sequence[Test]) -> Test:
     def test(view: View) -> int:
         unknown = 0
         for ask in tests:
@@ -173,6 +167,19 @@ def all_of(conditions: Sequence[Condition]) -> Test:
         return unknown or 1
 
     return test
+
+
+def _never_in_vain(test: Test, others: Test) -> Test:
+    """Nobody looks again for a condition on time while another one, asked after it, keeps the group from holding."""
+
+    def quietly(view: View) -> int:
+        before = view.changes_at
+        answer = test(view)
+        if answer == 0 and view.changes_at is not before and others(view) == 0:
+            view.changes_at = before
+        return answer
+
+    return quietly
 
 
 def any_of(tests: Sequence[Test]) -> Test:

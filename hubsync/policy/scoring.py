@@ -18,7 +18,7 @@ from hubsync.policy.contact import RawEntry
 from hubsync.policy.data import FORM_DATE, FORM_NAME, Points, Scoring
 from hubsync.policy.instants import instant_or_none, milliseconds, parse_instant
 from hubsync.policy.timeline import Stay
-from hubsync.policy.view import NO_HISTORY, Missing, View
+from hubsync.policy.view import NO_HISTORY, Missing, View, once
 
 DAY = timedelta(days=1)
 LEAST = 0.5
@@ -34,9 +34,10 @@ class Event:
     until: datetime
 
 
+@once
 def engagement_score(view: View) -> int | Missing:
     """hubsync's own score, now; 0 where nothing was ever scored."""
-    found = _events(view)
+    found = _alive(view)
     return found if isinstance(found, Missing) else _total(view, found, view.now)
 
 
@@ -54,7 +55,7 @@ def score_reached(view: View) -> datetime | Missing | None:
     own = _hubspot_score(view)
     if own is not None:
         return _since_in_history(view, scoring) if own >= scoring.threshold else None
-    found = _events(view)
+    found = _alive(view)
     if isinstance(found, Missing):
         return found
     if _total(view, found, view.now) < scoring.threshold:
@@ -80,7 +81,7 @@ def score_differs(view: View) -> str | Missing:
 def score_changed(view: View) -> Cause | Missing | None:
     """The cause of a new score: the event, the end of one's points, or the day that brought it; None without any."""
     scoring = view.policy.data.scoring
-    found = _events(view, ended=True)
+    found = _events(view)
     if scoring is None or isinstance(found, Missing):
         return found if isinstance(found, Missing) else None
     moments = [m for e in found for m in (e.at, e.until) if m <= view.now]
@@ -101,7 +102,7 @@ def reached(view: View) -> Cause | Missing | None:
 def next_change(view: View) -> datetime | None:
     """When the score changes by itself next: an event ahead, the end of a window, or with a half-life the next day."""
     scoring = view.policy.data.scoring
-    found = _events(view)
+    found = _alive(view)
     if scoring is None or isinstance(found, Missing):
         return None
     moments = [m for e in found for m in (e.at, e.until) if m > view.now]
@@ -110,17 +111,24 @@ def next_change(view: View) -> datetime | None:
     return min(moments, default=None)
 
 
-def _events(view: View, *, ended: bool = False) -> list[Event] | Missing:
-    """What earned points, oldest first; without `ended` only where points are left or still to come.
+@once
+def _alive(view: View) -> list[Event] | Missing:
+    """What earned points that are left or still to come, oldest first.
 
     The histories are only asked if the cheap properties say that something recent happened.
     """
     scoring = view.policy.data.scoring
+    if scoring is None or not any(_may_count(view, scoring, one) for one in scoring.points):
+        return []
+    found = _events(view)
+    return found if isinstance(found, Missing) else [e for e in found if e.until > view.now]
+
+
+def _events(view: View) -> list[Event] | Missing:
+    """What ever earned points, oldest first."""
+    scoring, history = view.policy.data.scoring, view.contact.history
     if scoring is None:
         return []
-    if not ended and not any(_may_count(view, scoring, one) for one in scoring.points):
-        return []
-    history = view.contact.history
     if history is None:
         return NO_HISTORY
     events: dict[tuple[str, datetime], Event] = {}
@@ -129,8 +137,7 @@ def _events(view: View, *, ended: bool = False) -> list[Event] | Missing:
             until = _until(view, scoring, one.points, at)
             if end is not None and end < until:
                 until = end
-            if ended or until > view.now:
-                events[one.id, at] = Event(at, one.points, until)
+            events[one.id, at] = Event(at, one.points, until)
     return sorted(events.values(), key=lambda e: (e.at, e.points))
 
 

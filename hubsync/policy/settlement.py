@@ -13,6 +13,7 @@ from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import CORRECT, PROPOSE, REPORT, Cause, Conflict, Finding, SetProperty, Superseded
 from hubsync.policy.contest import MAIN, Want, conflict, contest
 from hubsync.policy.gates import STAYS, Overruled, moves_backward, overruled
+from hubsync.policy.instants import earlier
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import AUTO, Cell, Residual, Rule, SetAction
 from hubsync.policy.sentences import CORRECTED_ONCE, TASK_WOULD_COME
@@ -136,8 +137,6 @@ class Settlement:
         if truth < 0:
             self.needs |= -truth
             return None
-        if residual.timed:
-            self.look_again = earlier(self.look_again, residual.flip(view))
         if truth == 0:
             return None
         cause = rule.cause(view)
@@ -321,6 +320,8 @@ class Settlement:
 
     def _show_findings(self, rule: Rule, cause: Cause) -> None:
         for action in rule.findings:
+            if (rule.id,) in self.findings:
+                return  # one a rule: the first that was told
             message = self._filled(action.message, cause)
             if message is not None:
                 self._note(rule, cause, REPORT, message)
@@ -369,10 +370,3 @@ class Settlement:
         if mark not in self.findings:
             backlog = self.horizon.is_backlog(rule.id, cause.at)
             self.findings[mark] = Finding(kind, rule.id, rule.playbook, message, backlog, fix, cause, braked)
-
-
-def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The earlier of two moments, either of which may be missing."""
-    if one is None or other is None:
-        return one or other
-    return min(one, other)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause, CreateTask, Decision, Notice, OpenTask, Superseded, WithdrawTask
+from hubsync.policy.instants import earlier
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import NoticeAction, Residual, Rule, TaskAction
 from hubsync.policy.view import Missing, View
@@ -30,6 +31,7 @@ class TaskDecisions:
         self.waiting: datetime | None = None
         self.look_again: datetime | None = None
         self.created: list[CreateTask] = []
+        self._wanted: list[tuple[Rule, TaskAction, Cause]] = []
         self.withdrawn: list[WithdrawTask] = []
         self.left: list[WithdrawTask] = []
         self.held: list[CreateTask] = []
@@ -65,16 +67,13 @@ class TaskDecisions:
         if truth < 0:
             self.needs |= -truth
             return
-        if residual.timed:
-            flip = residual.flip(view)
-            self.look_again = min(filter(None, (self.look_again, flip)), default=None)
         if truth == 0 or self._unsettled(rule):
             return
         cause = rule.cause(view)
         if isinstance(cause, Missing):
             self.needs |= cause.mask
         elif cause is not None and cause.at > view.now:
-            self.look_again = min(filter(None, (self.look_again, cause.at)))
+            self.look_again = earlier(self.look_again, cause.at)
         elif cause is not None and not self.horizon.is_backlog(rule.id, cause.at) and not self._undone(rule, cause):
             self._create(rule, cause)
 
@@ -92,37 +91,36 @@ class TaskDecisions:
         if isinstance(quiet, Missing):
             self.needs |= quiet.mask
         elif quiet is not None:
-            self.waiting = min(filter(None, (self.waiting, quiet)))
+            self.waiting = earlier(self.waiting, quiet)
         return quiet is not None
 
     def _create(self, rule: Rule, cause: Cause) -> None:
         fired = self.view.contact.has_fired
         for task in rule.tasks:
             if not fired(ledger_key(rule.id, cause, task.template)):
-                self._task(rule, task, cause)
+                self._wanted.append((rule, task, cause))
         for notice in rule.notices:
             if not fired(ledger_key(rule.id, cause, notice.target)):
                 self._notice(rule, notice, cause)
 
-    def _task(self, rule: Rule, action: TaskAction, cause: Cause) -> None:
+    def _task(self, rule: Rule, action: TaskAction, cause: Cause) -> CreateTask | None:
+        """The task with its texts; None where facts must be read for them."""
         view, policy = self.view, self.view.policy
         subject, body = action.subject.fill(view, cause), action.body.fill(view, cause)
         if isinstance(subject, Missing) or isinstance(body, Missing):
             for text in (subject, body):
                 self.needs |= text.mask if isinstance(text, Missing) else 0
-            return
-        self.created.append(
-            CreateTask(
-                template=action.template,
-                subject=subject,
-                body=body,
-                owner=_owner(view, action.owner),
-                due=action.due.after(cause.at, view.calendar, policy.zone),
-                priority=action.priority,
-                rule=rule.id,
-                playbook=rule.playbook,
-                cause=cause,
-            )
+            return None
+        return CreateTask(
+            template=action.template,
+            subject=subject,
+            body=body,
+            owner=_owner(view, action.owner),
+            due=action.due.after(cause.at, view.calendar, policy.zone),
+            priority=action.priority,
+            rule=rule.id,
+            playbook=rule.playbook,
+            cause=cause,
         )
 
     def _notice(self, rule: Rule, action: NoticeAction, cause: Cause) -> None:
@@ -173,16 +171,18 @@ class TaskDecisions:
 
         It replaces untouched older ones; an edited one holds it back. Leads that were merged bring a task each.
         """
-        if not self.created:
+        if not self._wanted:
             self._one_of_the_open()
             return
-        ordered = sorted(self.created, key=lambda t: (t.cause.at, t.rule, t.template))
-        newest = ordered[-1]
-        for task in ordered[:-1]:
-            self.superseded.append(Superseded(task.rule, task.playbook, task.cause, task.template, "", newest.rule))
+        *older, last = sorted(self._wanted, key=lambda want: (want[2].at, want[0].id, want[1].template))
+        newest = self._task(*last)
+        if newest is None:
+            return
+        for rule, action, cause in older:
+            self.superseded.append(Superseded(rule.id, rule.playbook, cause, action.template, "", newest.rule))
         staying = self._staying()
         if any(not t.untouched for t in staying):
-            self.held, self.created = [newest], []
+            self.held = [newest]
             return
         self.created = [newest]
         self.withdrawn += [WithdrawTask(t, REPLACED) for t in staying]

@@ -6,10 +6,11 @@ answers `Missing`, which says what to fetch (design 4 "Dear facts").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubsync.policy import timeline as lines
 from hubsync.policy.contact import Contact, Engagement
@@ -43,11 +44,14 @@ class View:
     """The present state of a contact under decision. `status` and `stage` are HubSpot's values, "" for empty."""
 
     __slots__ = (
+        "_asked",
         "_calendar",
         "_created",
         "_cycle",
+        "_dealless",
         "_deals",
         "_lines",
+        "changes_at",
         "contact",
         "entries",
         "now",
@@ -69,6 +73,10 @@ class View:
         self._cycle: datetime | None = None
         self._calendar: Calendar | None = None
         self._created: datetime | None = None
+        self._asked: dict[Callable[[View], Any], Any] = {}
+        self._dealless: bool | None = None
+        self.changes_at: datetime | None = None
+        """The earliest moment at which a condition that was asked changes its answer by itself."""
         self.entries: dict[str, Cause] = {}
         """Causes that are the entry of a property's present value, as far as they were asked for."""
 
@@ -101,6 +109,7 @@ class View:
         self._lines[name] = [*line, Stay(value, at, lines.HUBSYNC, self.now)]
         self.properties = {**self.properties, name: value or None}
         self.entries.pop(name, None)
+        self._asked.clear()
         if name == STATUS:
             self.status = value
             self._cycle = None
@@ -165,12 +174,19 @@ class View:
     def cell(self) -> Cell | None:
         """The rules that can matter at the present combination, None at an unmapped option."""
         cell = self.policy.cells.get((self.status, self.stage))
-        return cell.dealless if cell is not None and has_no_deals(self.policy, self.contact) else cell
+        return cell.dealless if cell is not None and self.dealless else cell
+
+    @property
+    def dealless(self) -> bool:
+        """Whether the contact is known to have no deal."""
+        if self._dealless is None:
+            self._dealless = has_no_deals(self.policy, self.contact)
+        return self._dealless
 
     def deals(self) -> DealSummary | Missing:
         """What the contact's deals say; nothing to read where HubSpot counts none (`num_associated_deals`)."""
         if self._deals is None:
-            if has_no_deals(self.policy, self.contact):
+            if self.dealless:
                 self._deals = NO_DEAL_AT_ALL
             elif self.contact.deals is None:
                 return NO_DEALS
@@ -208,6 +224,24 @@ class View:
             and not get("hs_first_outreach_date")
             and not get("notes_last_contacted")
         )
+
+
+Answer = TypeVar("Answer")
+
+
+def once(get: Callable[[View], Answer]) -> Callable[[View], Answer]:
+    """A getter that is worked out once a view, however many rules ask: its answer stays until a change is decided."""
+
+    @wraps(get)
+    def answer(view: View) -> Answer:
+        asked = view._asked  # the memory is the view's, and this is its one way in
+        if get in asked:
+            known: Answer = asked[get]
+            return known
+        asked[get] = found = get(view)
+        return found
+
+    return answer
 
 
 def has_no_deals(policy: Policy, contact: Contact) -> bool:

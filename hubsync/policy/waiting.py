@@ -15,9 +15,6 @@ from hubsync.policy.facts import FACTS, MOMENT, Fact
 from hubsync.policy.view import HISTORY, Missing, View
 from hubsync.policy.worktime import Duration
 
-_SAME = frozenset({"lead_status_entered", "lifecycle_stage_entered"})
-"""Causes whose moment is the very value of the fact of their name, which costs less to ask."""
-
 
 def waited(source: Source, wait: Duration) -> Source:
     """The same cause, so much later; what happened in truth stays in `since`."""
@@ -36,14 +33,16 @@ def waited(source: Source, wait: Duration) -> Source:
 
 
 def overdue(name: str, source: Source, wait: Duration) -> Condition:
-    """The condition that so much time has passed since the cause of this name; it turns true by itself."""
+    """The condition that so much time has passed since the cause of this name; it turns true by itself.
+
+    Where a fact of that name is a moment, it is that of the cause, and costs less to ask.
+    """
+    known = FACTS.get(name)
+    if known is not None and known.kind == MOMENT:
+        return passed(known, wait)
 
     def happened(view: View) -> object:
         found = source(view)
         return found if found is None or isinstance(found, Missing) else found.at
 
-    known = FACTS.get(name)
-    if known is not None and name in _SAME:
-        return passed(known, wait)
-    known = known or Fact(name, happened, MOMENT, HISTORY, "when the cause came about")
-    return passed(replace(known, get=happened), wait)
+    return passed(Fact(name, happened, MOMENT, HISTORY, "when the cause came about"), wait)

@@ -34,7 +34,11 @@ _MONTHS: dict[Language, str] = {
 
 def day_of(at: datetime, zone: tzinfo, language: Language) -> str:
     """The day of a moment in a zone: "3 March", "3 mars", "3. März", "3 Maret"."""
-    local: date = at.astimezone(zone).date()
+    return _written(at.astimezone(zone).date(), language)
+
+
+@lru_cache(maxsize=4_096)
+def _written(local: date, language: Language) -> str:
     end = {"de": ".", "fr": "er" if local.day == 1 else ""}.get(language, "")
     return f"{local.day}{end} {_MONTHS[language].split()[local.month - 1]}"
 
@@ -81,6 +85,8 @@ class Wording:
 
     def fill(self, view: View, cause: Cause) -> str | Missing:
         """The text with its placeholders filled, or what must be read for that."""
+        if "{" not in self.text:
+            return self.text
         missing = 0
         filled: list[str] = []
         for literal, name in _parts(self.text):

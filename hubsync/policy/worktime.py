@@ -103,6 +103,9 @@ class Calendar:
         at = micros(start)
         if not n:
             return instant(at)
+        found = self._covering(at).step_days(at, n, self.zone)
+        if found is not None:
+            return instant(found)
         return self._search(at, n > 0, lambda table: table.step_days(at, n, self.zone))
 
     def days_elapsed(self, start: datetime, end: datetime) -> int:
@@ -199,11 +202,21 @@ class Duration:
 
     def after(self, at: datetime, calendar: Calendar, zone: tzinfo) -> datetime:
         """The instant so much later, in UTC."""
+        if self.business and self.unit == "day" and self.share == 100:
+            return calendar.days_after(at, self.amount)
         return self._part(at, self._moved(at, self.amount, calendar, zone), calendar)
 
     def before(self, at: datetime, calendar: Calendar, zone: tzinfo) -> datetime:
         """The instant so much earlier, in UTC."""
         return self._part(at, self._moved(at, -self.amount, calendar, zone), calendar)
+
+    @property
+    def at_least(self) -> timedelta:
+        """So much time passes in any case: a cheap bound, from any moment and by any calendar."""
+        if self.business and self.unit == "day":  # a day's hours may be shorter, and clocks may be moved
+            return max(self.amount - 2, 0) * _LENGTHS["day"] if self.share == 100 else timedelta()
+        length = timedelta(days=27) if self.unit in {"month", "year"} else _LENGTHS[self.unit]
+        return self.amount * length * (self.share / 100)
 
     def has_passed(self, since: datetime, now: datetime, calendar: Calendar, zone: tzinfo) -> bool:
         """Whether so much time lies between `since` and `now`; the very moment counts."""

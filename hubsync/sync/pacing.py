@@ -14,9 +14,9 @@ from typing import Any
 
 from hubsync.errors import UnsafePlan
 from hubsync.policy.changes import Cause, CreateTask, Decision
+from hubsync.policy.instants import earlier
 from hubsync.policy.pacing import BURST, CAP, DIGEST, NOBODY, Allotment, Held, Pace, Past, Wish, allot, origin_of
 from hubsync.policy.sentences import AND_MORE, MORE_WAIT, ONE_WAITS, THEIRS_TOMORROW
-from hubsync.policy.settlement import earlier
 from hubsync.policy.tasks import REPLACED
 from hubsync.store.store import Store
 from hubsync.sync.binding import BoundPortal

@@ -11,7 +11,8 @@ import pytest
 from hubsync.policy.causes import CAUSES, combination_entered, ledger_key, once_per_deal, stage_or_opening
 from hubsync.policy.changes import Cause, CompletedTask
 from hubsync.policy.contact import Contact
-from hubsync.policy.view import DEALS, HISTORY, Missing, View
+from hubsync.policy.facts import FACTS, MOMENT
+from hubsync.policy.view import DEALS, HISTORY, Missing, View, once
 from tests.builders import (
     NOW,
     a_contact,
@@ -136,3 +137,29 @@ def test_the_ledger_knows_rule_cause_and_target() -> None:
 def _at(found: Cause | Missing | None) -> object:
     assert isinstance(found, Cause)
     return found.at
+
+
+def test_what_is_worked_out_once_a_view_is_worked_out_anew_once_a_change_is_decided() -> None:
+    asked: list[str] = []
+
+    @once
+    def status(view: View) -> str:
+        asked.append(view.status)
+        return view.status
+
+    view = View(policy(), EVERYTHING, NOW)
+    before = view.status
+    assert [status(view), status(view)] == [before, before]
+    view.write("hs_lead_status", "UNQUALIFIED", NOW)
+    assert status(view) == "UNQUALIFIED"
+    assert asked == [before, "UNQUALIFIED"]
+    assert status(View(policy(), EVERYTHING, NOW)) == before
+
+
+@pytest.mark.parametrize("kind", sorted(n for n in CAUSES if n in FACTS and FACTS[n].kind == MOMENT))
+def test_a_cause_and_the_fact_of_its_name_are_the_same_moment(kind: str) -> None:
+    """Rules that wait ask the fact for the cause's moment."""
+    for contact in (EVERYTHING, replace(EVERYTHING, history=None), a_contact("new", "mql")):
+        view = View(policy(), contact, NOW)
+        found, known = CAUSES[kind][0](view), FACTS[kind].get(view)
+        assert (found.at if isinstance(found, Cause) else found) == known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hubsync.policy.conditions import ALL_OPERATORS, Fault, compile_condition
 from hubsync.policy.rules import all_of, any_of
 from hubsync.policy.view import DEALS, HISTORY, View
 from hubsync.policy.vocabulary import Terms
-from tests.builders import NOW, a_contact, a_deal, ago, policy, stamp
+from tests.builders import NOW, a_contact, a_deal, a_mail, ago, policy, stamp
 
 
 class Words:
@@ -133,6 +134,25 @@ def test_conditions_on_time_hold_and_say_when_they_change(
     view = View(policy(), a_contact(a_property=stamp(at)), NOW)
     assert condition.flip is not None
     assert (bool(condition.test(view)), condition.flip(view)) == (expected, flips)
+    assert view.changes_at == flips  # asking is noting
+
+
+def test_of_many_conditions_the_view_knows_the_one_that_changes_first() -> None:
+    texts = ("9 days", "3 business days", "80% of 5 business days", "1 month", "4 days")
+    conditions = [compile_condition("a_property", "is_more_than_ago", text, Words()) for text in texts]
+    for order in permutations(conditions):
+        view = View(policy(), a_contact(a_property=stamp(ago(1))), NOW)
+        assert [c.test(view) for c in order] == [0] * len(texts)
+        assert view.changes_at == min(at for c in order if c.flip is not None and (at := c.flip(view)) is not None)
+
+
+def test_nobody_looks_again_for_a_time_that_another_condition_makes_irrelevant() -> None:
+    waits = compile_condition("createdate", "is_more_than_ago", "9 days", Words())
+    written = compile_condition("first_rep_outreach", "is_known", "true", Words())
+    for mails, expected in ([a_mail(ago(0.5))], ago(-8)), ([], None):
+        view = View(policy(), a_contact("new", engagements=mails, createdate=stamp(ago(1))), NOW)
+        assert all_of([written, waits])(view) == 0
+        assert view.changes_at == expected
 
 
 def test_a_moment_that_is_empty_or_no_moment_neither_holds_nor_changes() -> None:

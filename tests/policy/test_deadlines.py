@@ -28,3 +28,9 @@ def test_it_answers_as_the_duration_does(text: str, asked: list[tuple[datetime, 
         for near in (now, now + timedelta(minutes=1), duration.after(since, calendar, calendar.zone)):
             expected = duration.has_passed(since, near, calendar, calendar.zone)
             assert deadline.has_passed(since, near, calendar, calendar.zone) is expected
+
+
+@given(lengths, moments, st.sampled_from([PARIS, NEW_YORK]))
+def test_a_duration_takes_at_least_what_it_says_it_does(text: str, since: datetime, calendar: Calendar) -> None:
+    duration = parse_duration(text)
+    assert duration.after(since, calendar, calendar.zone) - since >= duration.at_least
