@@ -7,24 +7,17 @@ Negative operators hold for empty values, as in HubSpot's lists (design 6).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from hubsync.policy import facts
-from hubsync.policy.deadlines import Deadline
+from hubsync.policy.condition import Condition, Fault, Flip, Holds, Test, Value, test_of
 from hubsync.policy.facts import MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
-from hubsync.policy.instants import earlier, parse_instant
+from hubsync.policy.instants import earlier
+from hubsync.policy.time_conditions import TIME_OPERATORS, compile_time, moment
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import Terms
-from hubsync.policy.worktime import Duration, parse_duration
 
-Test = Callable[[View], int]
-Flip = Callable[[View], datetime | None]
-
-
-class Fault(ValueError):
-    """An operand that can't be used: what is wrong and what to write instead."""
+__all__ = ["ALL_OPERATORS", "OPERATORS", "Condition", "Fault", "Test", "Words", "compile_condition", "for_team"]
 
 
 class Words(Protocol):
@@ -45,45 +38,6 @@ class Words(Protocol):
     @property
     def names(self) -> Mapping[str, str]:
         """Named statuses and stages of portal.yaml."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One fact, one operator, one operand. `flip` tells when a condition on time changes by itself."""
-
-    fact: Fact
-    operator: str
-    operand: Any
-    test: Test
-    flip: Flip | None = None
-
-    @property
-    def text(self) -> str:
-        """The condition in the words of the rule file."""
-        if self.operator in {"is_known", "is_unknown"}:
-            return f"{self.fact.name} {self.operator.replace('_', ' ')}"
-        operand = self.operand if isinstance(self.operand, str) else ", ".join(map(str, self.operand))
-        words = self.operator.replace("_", " ")
-        for end in (" ago", " from now"):  # "is more than 3 days ago"
-            if words.endswith(end):
-                return f"{self.fact.name} {words.removesuffix(end)} {operand}{end}"
-        return f"{self.fact.name} {words} {operand}".rstrip()
-
-
-Value = Any
-Holds = Callable[[Value], bool]
-
-
-def _test(fact: Fact, holds: Holds) -> Test:
-    get = fact.get
-
-    def test(view: View) -> int:
-        value = get(view)
-        if value.__class__ is Missing:
-            return -int(value.mask)
-        return 1 if holds(value) else 0
-
-    return test
 
 
 def _presence(fact: Fact, holds: Holds) -> Test:
@@ -113,20 +67,6 @@ def _as_number(value: Value) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def _moment(operand: Any) -> datetime:
-    try:
-        return parse_instant(str(operand))
-    except ValueError:
-        raise Fault(f'"{operand}" is not a date; write it as 2026-03-31 or 2026-03-31T09:00:00Z') from None
-
-
-def _duration(operand: Any) -> Duration:
-    try:
-        return parse_duration(str(operand))
-    except ValueError as error:
-        raise Fault(str(error)) from None
 
 
 def _texts(operand: Any, words: Words) -> list[str]:
@@ -182,7 +122,7 @@ def _between(fact: Fact, operand: Any, _words: Words) -> Holds:
     if not isinstance(operand, Sequence) or isinstance(operand, str) or len(operand) != 2:
         raise Fault("is_between takes two values, such as [1, 10]; both ends count")
     if fact.kind == MOMENT:
-        first, last = _moment(operand[0]), _moment(operand[1])
+        first, last = moment(operand[0]), moment(operand[1])
         return lambda value: value is not None and first <= value <= last
     low, high = _number(operand[0]), _number(operand[1])
     return lambda value: (mine := _as_number(value)) is not None and low <= mine <= high
@@ -221,16 +161,6 @@ OPERATORS: dict[str, tuple[Build, str]] = {
 }
 """Operators whose answer stays until a value changes."""
 
-TIME_OPERATORS: dict[str, str] = {
-    "is_before": "is an earlier moment",
-    "is_after": "is a later moment",
-    "is_more_than_ago": "lies further back than a duration, calendar or business",
-    "is_less_than_ago": "lies back, but not so far",
-    "is_more_than_from_now": "lies further ahead than a duration",
-    "is_less_than_from_now": "lies ahead, but not so far",
-}
-"""Operators on moments; those with a duration change by themselves as time passes."""
-
 PRESENCE = frozenset({"is_known", "is_unknown"})
 
 ALL_OPERATORS: dict[str, str] = {name: says for name, (_, says) in OPERATORS.items()} | TIME_OPERATORS
@@ -239,13 +169,13 @@ ALL_OPERATORS: dict[str, str] = {name: says for name, (_, says) in OPERATORS.ite
 def compile_condition(name: str, operator: str, operand: Any, words: Words) -> Condition:
     """Compile `name: {operator: operand}`. Raises Fault, without position, for an operand that can't be used."""
     if operator in TIME_OPERATORS:
-        return _compile_time(facts.moment_fact(facts.fact(name)), operator, operand)
+        return compile_time(facts.moment_fact(facts.fact(name)), operator, operand)
     fact = facts.fact(name)
     build, _ = OPERATORS[operator]
     if operator == "is_between" and isinstance(operand, Sequence) and operand and not _is_numeric(operand[0]):
         fact = facts.moment_fact(fact)
     holds = build(fact, operand, words)
-    test = _presence(fact, holds) if operator in PRESENCE else _test(fact, holds)
+    test = _presence(fact, holds) if operator in PRESENCE else test_of(fact, holds)
     if fact.kind == facts.NUMBER and fact.bound is not None and operator in {"is_more_than", "is_at_least"}:
         test = _only_if_within(fact.bound, holds, test)
     if fact.name == "lifecycle_stage_before" and operator in {"is_above", "is_at_least"}:
@@ -314,89 +244,3 @@ def _only_if_ever_in(test: Test, operator: str, operand: Any, words: Words) -> T
         return test(view)
 
     return cheap_first
-
-
-def _compile_time(fact: Fact, operator: str, operand: Any) -> Condition:
-    if operator in {"is_before", "is_after"}:
-        moment = _moment(operand)
-        earlier = operator == "is_before"
-        return Condition(
-            fact,
-            operator,
-            operand,
-            _test(fact, lambda value: value is not None and (value < moment if earlier else value > moment)),
-        )
-    return _since_or_until(fact, operator, operand, _duration(operand))
-
-
-def passed(fact: Fact, duration: Duration) -> Condition:
-    """So much time has passed since the fact's moment (`after:` of a rule)."""
-    return _since_or_until(fact, "is_more_than_ago", str(duration), duration)
-
-
-def _since_or_until(fact: Fact, operator: str, operand: Any, duration: Duration) -> Condition:
-    ahead = operator.endswith("from_now")
-    more = operator.startswith("is_more")
-
-    bound = fact.bound if operator == "is_more_than_ago" else None
-    deadline, least = Deadline(duration), duration.at_least
-    over_means, running_means = (1, 0) if more else (0, 1)
-
-    def edge(view: View, value: datetime) -> datetime:
-        """The moment at which the condition changes by itself."""
-        calendar, zone = view.calendar, view.policy.zone
-        return duration.before(value, calendar, zone) if ahead else duration.after(value, calendar, zone)
-
-    def over(view: View, value: datetime) -> bool:
-        """Whether that moment has come."""
-        if ahead:
-            return edge(view, value) <= view.now
-        return deadline.has_passed(value, view.now, view.calendar, view.policy.zone)
-
-    def note(view: View, value: datetime) -> None:
-        """Look again when the answer changes by itself, unless something else does sooner."""
-        soonest = view.changes_at
-        if value > view.now:
-            view.changes_at = earlier(soonest, value)
-        elif soonest is None or value + least < soonest:
-            view.changes_at = earlier(soonest, edge(view, value))
-
-    def test(view: View) -> int:
-        value = fact.get(view)
-        if value.__class__ is Missing:
-            if bound is None:
-                return -int(value.mask)
-            earliest = bound(view)
-            if over(view, earliest):
-                return -int(value.mask)
-            note(view, earliest)
-            return 0
-        if value is None:
-            return 0
-        if over(view, value):
-            return over_means
-        note(view, value)
-        return running_means if value <= view.now else 0
-
-    def test_ahead(view: View) -> int:
-        value = fact.get(view)
-        if value.__class__ is Missing:
-            return -int(value.mask)
-        if value is None:
-            return 0
-        moment = flip(view)
-        if moment is not None:
-            view.changes_at = earlier(view.changes_at, moment)
-        near = over(view, value)
-        return int(not near if more else near and value > view.now)
-
-    def flip(view: View) -> datetime | None:
-        value = fact.get(view)
-        if value.__class__ is Missing and bound is not None:
-            value = bound(view)
-        if value is None or value.__class__ is Missing or (not ahead and over(view, value)):
-            return None
-        moments = [m for m in (edge(view, value), value) if m > view.now]
-        return min(moments, default=None)
-
-    return Condition(fact, operator, operand, test_ahead if ahead else test, flip)

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from hubsync.policy.causes import Source
 from hubsync.policy.changes import Cause
-from hubsync.policy.conditions import Condition, passed
+from hubsync.policy.conditions import Condition
 from hubsync.policy.facts import FACTS, MOMENT, Fact
+from hubsync.policy.time_conditions import passed
 from hubsync.policy.view import HISTORY, Missing, View
 from hubsync.policy.worktime import Duration
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hubsync.policy.conditions import TIME_OPERATORS, Condition
+from hubsync.policy.conditions import Condition
 from hubsync.policy.facts import FACTS
 from hubsync.policy.policy import Policy
+from hubsync.policy.time_conditions import TIME_OPERATORS
 from hubsync.policy.view import View
 from hubsync.policy.worktime import parse_duration
 from hubsync.proving.derived import DERIVED, derived
