@@ -243,7 +243,7 @@ def _counts(outcome: Outcome) -> str:
 def _say_what_waits(stage: Stage, outcome: Outcome) -> None:
     """Tasks that are not for now (B4, B5), and why: the demo goes at the pace of a real portal."""
     pace = stage.session.pace
-    counts = Counter(row["why"] for row in outcome.tally.held if row.get("why") in WHY)
+    counts = Counter(row["why"] for row in outcome.tally.held if row.get("why") in WHY and "subject" in row)
     for why, count in counts.most_common():
         _say(f"{count} task{' waits' if count == 1 else 's wait'}: {WHY[why]}.")
         if why == CAP and pace is not None:

@@ -31,7 +31,7 @@ RUNS = 50
 COLUMNS = (
     Column("contact", "Contact"),
     Column("rule", "Rule"),
-    Column("subject", "Task"),
+    Column("subject", "What"),
     Column("owner", "Owner"),
     Column("why", "Why it waits"),
     Column("until", "Until"),
@@ -103,7 +103,7 @@ def _release(store: Store, portal: int, what: str) -> str:
     said = [freed] if freed is not None else []
     if tasks is not None:
         who = "The service, or the next `hubsync sync --write`,"
-        said.append(f"Released: {tasks:,} tasks of {what}. {who} creates those still due.")
+        said.append(f"Released: {tasks:,} held for {what}. {who} creates and tells what is still due.")
     if not said:
         held, standing = read_holding(store, portal), guard_service.read(store, portal)
         names = [
@@ -128,11 +128,12 @@ def _report(store: Store, portal: int) -> Report:
             ("Rules held by the service", len(standing.rules)),
             ("Contacts that can't be looked at", standing.parked_in_all),
             ("Bursts held", len(open_bursts)),
-            ("Tasks that wait", len(held.tasks)),
+            ("Tasks that wait", sum(not t.told for t in held.tasks)),
+            *([("Digest entries and alerts that wait", told)] if (told := sum(t.told for t in held.tasks)) else []),
             *([("Released for the next sync", ", ".join(sorted(held.lifted)))] if held.lifted else []),
         ],
         summaries=[*guard_service.tables(standing), *([_bursts(open_bursts, held)] if open_bursts else [])],
-        table=Table(COLUMNS, [_cells(t) for t in held.tasks], "Tasks that wait"),
+        table=Table(COLUMNS, [_cells(t) for t in held.tasks], "What waits"),
         document=_document(portal, held, standing, stopped, open_bursts),
     )
 
@@ -149,7 +150,8 @@ def _document(
         "stopped": [{"run": r.id, "at": instant(r.started_at), "args": dict(r.args)} for r in stopped],
         **guard_service.document(standing),
         "bursts": [_burst_json(b, held) for b in bursts],
-        "tasks": [_task_json(t) for t in held.tasks],
+        "tasks": [_task_json(t) for t in held.tasks if not t.told],
+        "digests": [_task_json(t) for t in held.tasks if t.told],
         "released": sorted(held.lifted),
     }
 
@@ -164,7 +166,7 @@ def _stopped(runs: Iterable[Run]) -> Iterable[Run]:
 
 
 def _count(burst: Burst, held: Holding) -> int:
-    return sum(t.burst == burst.id for t in held.tasks)
+    return sum(t.burst == burst.id and not t.told for t in held.tasks)
 
 
 def _bursts(bursts: list[Burst], held: Holding) -> Table:

@@ -145,7 +145,9 @@ def report_of(bench: Workbench, outcome: Outcome, seconds: float) -> Report:
         rules = f"{lowered} rule{'' if lowered == 1 else 's'}"
         facts.append(("Held below their own mode", f"{rules}; see hubsync rollout and hubsync report overrides"))
     if tally.held:
-        facts.append(("Tasks that wait", f"{len(tally.held)}; hubsync guard lists them"))
+        told = any("text" in row for row in tally.held)
+        what = "Tasks, digest entries and alerts that wait" if told else "Tasks that wait"
+        facts.append((what, f"{len(tally.held)}; hubsync guard lists them"))
     if tally.conflicts:
         facts.append(("Conflicts, not written", len(tally.conflicts)))
     if tally.waiting:

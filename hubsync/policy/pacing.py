@@ -1,8 +1,9 @@
 """When tasks may be created, and how many (playbook B4, B5, B7): nobody is flooded, and nobody at night.
 
 Pure: tasks wanted go in with what was created already, and out comes which of them may be created now, which wait and
-until when, and what is said about those that wait. Only tasks wait; property writes never do. A task that waits is not
-lost: its rule still holds when its contact is looked at again.
+until when, and what is said about those that wait. Property writes never wait. Digest entries and alerts wait for a
+burst alone: while the tasks of its contacts are held, nobody is told of them either. What waits is not lost: its rule
+still holds when its contact is looked at again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from hubsync.policy.contact import Contact
 from hubsync.policy.instants import parse_instant
+from hubsync.policy.sentences import BURST_FROM
 from hubsync.policy.timeline import AUTOMATION, IMPORT, INTEGRATION, writer
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.policy.worktime import Calendar, Calendars
@@ -122,7 +124,10 @@ def _origin(entry: Mapping[str, object], writers: Mapping[str, str], at: datetim
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A task that a decision asks for. `bound` ones come with a change of the same rule, so that they can't wait."""
+    """A task that a decision asks for, or something to be `told`: an entry of a digest, or an alert.
+
+    `bound` ones come with a change of the same rule, so that they can't wait.
+    """
 
     contact: str
     rule: str
@@ -133,6 +138,7 @@ class Wish:
     subject: str
     origin: Origin | None = None
     bound: bool = False
+    told: bool = False
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -160,14 +166,22 @@ class Burst:
     @property
     def says(self) -> str:
         """What it is, for people."""
-        named = f' "{self.label}"' if self.label else ""
-        when = f"{self.first:%Y-%m-%d %H:%M} to {self.last:%H:%M} UTC"
-        return f"{len(self.contacts):,} contacts from {self.source}{named}, {when}"
+        return BURST_FROM.format(**self.words)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The words of the sentence that says what it is."""
+        return {
+            "count": f"{len(self.contacts):,}",
+            "source": f'{self.source} "{self.label}"' if self.label else self.source,
+            "first": f"{self.first:%Y-%m-%d %H:%M}",
+            "last": f"{self.last:%H:%M}",
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A task that waits, why (CAP, BURST, HOURS or NOBODY), and until when; None: until somebody does something."""
+    """What waits, why (CAP, BURST, HOURS or NOBODY), and until when; None: until somebody does something."""
 
     wish: Wish
     why: str
@@ -212,6 +226,9 @@ def allot(pace: Pace, wishes: Sequence[Wish], past: Past, now: datetime) -> Allo
         if why is not None:
             held[wish.key] = why
             continue
+        if wish.told:
+            granted.add(wish.key)
+            continue
         owner = wish.owner or ""
         left = room.get(owner, pace.per_owner)
         if left <= 0 and not wish.bound and wish.rule not in past.lifted:
@@ -225,11 +242,13 @@ def allot(pace: Pace, wishes: Sequence[Wish], past: Past, now: datetime) -> Allo
 
 
 def _waits(pace: Pace, wish: Wish, bursts: Iterable[Burst], now: datetime) -> Held | None:
-    """Why a task waits whatever else there is to do; None where it doesn't."""
+    """Why something waits whatever else there is to do; None where it doesn't."""
     if wish.origin is not None:
         burst = next((b for b in bursts if b.holds(wish.origin)), None)
         if burst is not None and not burst.released:
             return Held(wish, BURST, burst=burst.id)
+    if wish.told:
+        return None
     if wish.owner is None:
         return Held(wish, NOBODY)
     if pace.in_hours:
@@ -240,30 +259,35 @@ def _waits(pace: Pace, wish: Wish, bursts: Iterable[Burst], now: datetime) -> He
 
 
 def find_bursts(pace: Pace, wishes: Sequence[Wish], past: Past) -> list[Burst]:
-    """The bursts known before, with who came in them since, and those that are new."""
+    """The bursts known before, with who came in them since, and those that are new: many tasks make one."""
     known = list(past.bursts)
     fresh: defaultdict[str, set[tuple[datetime, str]]] = defaultdict(set)
     labels: dict[str, str] = {}
-    for wish in wishes:
-        if wish.origin is None:
-            continue
-        labels[wish.origin.source] = wish.origin.label
-        place = next((n for n, b in enumerate(known) if b.holds(wish.origin)), None)
-        if place is None:
-            fresh[wish.origin.source].add((wish.origin.at, wish.contact))
-        else:
-            known[place] = _joined(known[place], wish.origin.at, wish.contact)
+    came = [(wish, wish.origin) for wish in wishes if wish.origin is not None]
+    for wish, origin in came:
+        labels[origin.source] = origin.label
+        if not (_joins(known, wish, origin) or wish.told):
+            fresh[origin.source].add((origin.at, wish.contact))
     for source, at, contact in past.arrived:
         if source in fresh:
             fresh[source].add((at, contact))
     for source, arrivals in fresh.items():
         known += [_burst(source, labels[source], some) for some in _crowds(sorted(arrivals), pace.burst)]
+    for wish, origin in came:
+        if wish.told:
+            _joins(known, wish, origin)
     return known
 
 
-def _joined(burst: Burst, at: datetime, contact: str) -> Burst:
-    contacts = burst.contacts if contact in burst.contacts else (*burst.contacts, contact)
-    return replace(burst, first=min(burst.first, at), last=max(burst.last, at), contacts=contacts)
+def _joins(bursts: list[Burst], wish: Wish, origin: Origin) -> bool:
+    """Whether the contact came in one of these bursts, to which it is added then."""
+    for place, burst in enumerate(bursts):
+        if burst.holds(origin):
+            contacts = burst.contacts if wish.contact in burst.contacts else (*burst.contacts, wish.contact)
+            first, last = min(burst.first, origin.at), max(burst.last, origin.at)
+            bursts[place] = replace(burst, first=first, last=last, contacts=contacts)
+            return True
+    return False
 
 
 def _crowds(arrivals: Sequence[tuple[datetime, str]], most: int) -> list[list[tuple[datetime, str]]]:

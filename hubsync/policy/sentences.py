@@ -22,10 +22,17 @@ ONE_WAITS = "1 more lead waits for you"
 MORE_WAIT = "{count} more leads wait for you"
 THEIRS_TOMORROW = "You have {count} new tasks for today. These get theirs tomorrow:"
 AND_MORE = "and {count} more"
+BURST_FROM = "{count} contacts from {source}, {first} to {last} UTC"
+BURST_WAITS = "{burst}: {tasks} tasks wait. Look at them, then: {command}"
+BURST_AND_TOLD_WAIT = (
+    "{burst}: {tasks} tasks wait, and {told} entries of digests and alerts. Look at them, then: {command}"
+)
+UNOWNED = "{count} tasks have no owner to be given to; give their contacts one."
 
 SENTENCES = (
     *(NONE, NO_STAGE, NO_STATUS, MISFIT, MISFIT_OPEN, MISFIT_WITHOUT),
     *(SHOULD_BE_STATUS, SHOULD_BE_STAGE, SHOULD_BE_SET, TASK_WOULD_COME),
     *(CHOSEN, MOVED_BACK, UNDONE, CORRECTED_ONCE, ONE_WAITS, MORE_WAIT, THEIRS_TOMORROW, AND_MORE),
+    *(BURST_FROM, BURST_WAITS, BURST_AND_TOLD_WAIT, UNOWNED),
 )
 """All of them; a test holds every language against it."""

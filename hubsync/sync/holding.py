@@ -22,7 +22,10 @@ REMEMBERED = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A task that was held back when its contact was last looked at. `until` None: until somebody does something."""
+    """A task that was held back when its contact was last looked at, or something to be `told` (`subject`: its text).
+
+    `until` None: until somebody does something.
+    """
 
     contact: str
     rule: str
@@ -31,6 +34,7 @@ class Waiting:
     why: str
     until: datetime | None
     burst: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,9 @@ def save_holding(store: Store, portal: int, holding: Holding) -> None:
 
 
 def release(store: Store, portal: int, what: str) -> int | None:
-    """Let the next sync create the tasks of a burst or of a rule; their contacts are due at once.
+    """Let the next sync create the tasks of a burst or of a rule, and tell what waits; their contacts are due at once.
 
-    Returns how many tasks waited; None where nothing of that name is held.
+    Returns how much waited; None where nothing of that name is held.
     """
     with store.begin():
         held = read_holding(store, portal)

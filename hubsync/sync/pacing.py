@@ -1,7 +1,8 @@
 """Tasks at a pace people can keep up with (playbook B4, B5, B7): between deciding and writing, some of them wait.
 
 The plan's tasks are gathered, policy/pacing.py says which may be created now, and looks go on to be written without the
-others. What waits is no failure: its rule still holds when its contact is looked at again.
+others; digest entries and alerts of a burst that is held wait with its tasks. What waits is no failure: its rule still
+holds when its contact is looked at again.
 """
 
 from __future__ import annotations
@@ -13,23 +14,33 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hubsync.errors import UnsafePlan
-from hubsync.policy.changes import Cause, CreateTask, Decision
+from hubsync.policy.changes import Cause, CreateTask, Decision, Notice
 from hubsync.policy.instants import earlier
-from hubsync.policy.pacing import BURST, CAP, DIGEST, NOBODY, Allotment, Held, Pace, Past, Wish, allot, origin_of
-from hubsync.policy.sentences import AND_MORE, MORE_WAIT, ONE_WAITS, THEIRS_TOMORROW
+from hubsync.policy.pacing import BURST, CAP, DIGEST, NOBODY, Allotment, Burst, Held, Pace, Past, Wish, allot, origin_of
+from hubsync.policy.sentences import (
+    AND_MORE,
+    BURST_AND_TOLD_WAIT,
+    BURST_FROM,
+    BURST_WAITS,
+    MORE_WAIT,
+    ONE_WAITS,
+    THEIRS_TOMORROW,
+    UNOWNED,
+)
 from hubsync.policy.tasks import REPLACED
 from hubsync.store.store import Store
 from hubsync.sync.binding import BoundPortal
 from hubsync.sync.holding import Waiting, read_holding, save_holding
 from hubsync.sync.lease import PortalLease
 from hubsync.sync.looking import Look
-from hubsync.sync.plan import Row, Tally, instant, task_row
+from hubsync.sync.plan import Row, Tally, instant, notice_row, task_row
 
 B4, B5 = "B4", "B5"
 LISTED = 50
 """Contacts named in a digest."""
 UNLIMITED = 1_000_000
 Key = tuple[str, str, str, str]
+Asked = CreateTask | Notice
 
 
 def frozen(pace: Pace | None, now: datetime) -> str | None:
@@ -61,7 +72,7 @@ class Pacer:
         self.now = now
         self.holding = read_holding(store, portal.id) if pace is not None else read_holding(None, portal.id)
         self._past = self._read_past()
-        self._wishes: dict[Key, tuple[Wish, CreateTask]] = {}
+        self._wishes: dict[Key, tuple[Wish, Asked]] = {}
         self._count = 0
         self._granted: set[Key] = set()
         self._allotted = Allotment(frozenset(), {})
@@ -72,7 +83,7 @@ class Pacer:
         for look in looks:
             self._count += len(look.decision.tasks)
             if self.pace is not None:
-                self._wishes |= {w.key: (w, task) for task in look.decision.tasks for w in (self._wish(look, task),)}
+                self._wishes |= {w.key: (w, one) for one in _asked(look) for w in (self._wish(look, one),)}
 
     def allot(self) -> int:
         """Decide on all that was gathered. Returns how many tasks the guard has to count: all but those that wait for
@@ -83,7 +94,7 @@ class Pacer:
         self._allotted = allot(self.pace, [w for w, _ in self._wishes.values()], self._past, self.now)
         self._granted |= self._allotted.granted
         self._digests = {some[0].contact: (owner, some) for owner, some in self._allotted.digests.items()}
-        return len(self._granted) + sum(h.why == CAP for h in self._allotted.held.values())
+        return len(self._new_tasks()) + sum(h.why == CAP for h in self._allotted.held.values())
 
     def paced(self, looks: Iterable[Look]) -> list[Look]:
         """The looks without the tasks that wait; each is due again when its task's time has come."""
@@ -101,9 +112,10 @@ class Pacer:
         taken = Counter((w.contact, w.rule, w.subject) for w in (h.wish for h in held.values()))
         planned = [r for r in tally.tasks if not (r["state"] == "planned" and _take(taken, r))]
         tally.tasks[:] = planned
+        tally.told[:] = [r for r in tally.told if not (r["state"] == "planned" and _take(taken, r))]
         for key, one in held.items():
             until = instant(one.until) if one.until else None
-            row = task_row(one.wish.contact, self._wishes[key][1], "held")
+            row = _row(one.wish.contact, self._wishes[key][1])
             tally.held.append({**row, "why": one.why, "until": until, "burst": one.burst or None})
         tally.findings += self._findings(held.values())
 
@@ -117,7 +129,7 @@ class Pacer:
         if self.pace is None or self.store is None:
             return
         waiting = [
-            Waiting(h.wish.contact, h.wish.rule, h.wish.subject, h.wish.owner, h.why, h.until, h.burst)
+            Waiting(h.wish.contact, h.wish.rule, h.wish.subject, h.wish.owner, h.why, h.until, h.burst, h.wish.told)
             for h in self._allotted.held.values()
         ]
         contacts = {wish.contact for wish, _ in self._wishes.values()}
@@ -126,25 +138,24 @@ class Pacer:
                 self.store, self.portal.id, self.holding.seen(contacts, waiting, self._allotted.bursts, self.now)
             )
 
-    def _wish(self, look: Look, task: CreateTask) -> Wish:
-        rule = self.portal.policy.rule(task.rule)
+    def _wish(self, look: Look, asked: Asked) -> Wish:
+        rule, told = self.portal.policy.rule(asked.rule), isinstance(asked, Notice)
         return Wish(
-            look.contact.id,
-            task.rule,
-            task.template,
-            task.cause.key,
-            owner=task.owner,
-            due=task.due,
-            subject=task.subject,
+            *_key(look.contact.id, asked),
+            owner=asked.recipient if isinstance(asked, Notice) else asked.owner,
+            due=asked.cause.at if isinstance(asked, Notice) else asked.due,
+            subject=asked.text if isinstance(asked, Notice) else asked.subject,
             origin=origin_of(look.contact, self.portal.policy.writers),
             bound=rule is not None and bool(rule.sets),
+            told=told,
         )
 
+    def _new_tasks(self) -> list[Wish]:
+        """The tasks that were granted."""
+        return [wish for key in self._granted if not (wish := self._wishes[key][0]).told]
+
     def _paced(self, look: Look) -> Look:
-        decision = look.decision
-        if not decision.tasks:
-            return look
-        held = [h for task in decision.tasks if (h := self._held(look, task)) is not None]
+        held = [h for one in _asked(look) if (h := self._held(look, one)) is not None]
         if not held:
             return look
         waiting = {h.wish.key for h in held}
@@ -152,7 +163,7 @@ class Pacer:
         return Look(look.contact, self._without(look, waiting, held, self._digest(*digest) if digest else None))
 
     def _without(self, look: Look, waiting: set[Key], held: Sequence[Held], digest: CreateTask | None) -> Decision:
-        """The decision without tasks that wait, and without taking back what they were to replace."""
+        """The decision without what waits, and without taking back what tasks that wait were to replace."""
         decision = look.decision
         again = decision.look_again
         for one in held:
@@ -161,20 +172,21 @@ class Pacer:
         return replace(
             decision,
             tasks=(*tasks, digest) if digest is not None else tasks,
+            notices=tuple(n for n in decision.notices if _key(look.contact.id, n) not in waiting),
             withdrawn=tuple(w for w in decision.withdrawn if tasks or w.why != REPLACED),
             look_again=again,
         )
 
-    def _held(self, look: Look, task: CreateTask) -> Held | None:
-        """Why the task waits, None where it doesn't. One that is new since the plan is judged by itself."""
-        key = _key(look.contact.id, task)
+    def _held(self, look: Look, asked: Asked) -> Held | None:
+        """Why it waits, None where it doesn't. One that is new since the plan is judged by itself."""
+        key = _key(look.contact.id, asked)
         if key in self._granted or self.pace is None:
             return None
         if key not in self._allotted.held:
-            wish = self._wish(look, task)
-            self._wishes[key] = wish, task
+            wish = self._wish(look, asked)
+            self._wishes[key] = wish, asked
             created = Counter(self._past.created)
-            created.update(self._wishes[k][0].owner or "" for k in self._granted)
+            created.update(task.owner or "" for task in self._new_tasks())
             past = replace(self._past, created=created, bursts=self._allotted.bursts)
             found = allot(self.pace, [wish], past, self.now)
             self._granted |= found.granted
@@ -219,29 +231,48 @@ class Pacer:
 
     def _findings(self, held: Iterable[Held]) -> list[Row]:
         """One for each burst that holds something, one for tasks that nobody owns."""
-        counts = Counter((h.why, h.burst) for h in held if h.why in {BURST, NOBODY})
-        bursts = {b.id: b for b in self._allotted.bursts}
-        return [
-            _finding(
-                f"{bursts[burst].says}: {count:,} tasks wait. Look at them, then: hubsync guard release {burst}"
-                if why == BURST
-                else f"{count:,} tasks have no owner to be given to; give their contacts one.",
-                B5 if why == BURST else B4,
-            )
-            for (why, burst), count in counts.items()
+        held = [*held]
+        say = self.portal.policy.say
+        tasks = Counter((h.why, h.burst) for h in held if not h.wish.told)
+        told = Counter(h.burst for h in held if h.wish.told)
+        found = [
+            _finding(self._burst_says(burst, tasks[BURST, burst.id], told[burst.id]), B5)
+            for burst in self._allotted.bursts
+            if tasks[BURST, burst.id] or told[burst.id]
         ]
+        unowned = tasks[NOBODY, ""]
+        return [*found, _finding(say(UNOWNED, count=f"{unowned:,}"), B4)] if unowned else found
+
+    def _burst_says(self, burst: Burst, tasks: int, told: int) -> str:
+        say = self.portal.policy.say
+        return say(
+            BURST_AND_TOLD_WAIT if told else BURST_WAITS,
+            burst=say(BURST_FROM, **burst.words),
+            tasks=f"{tasks:,}",
+            **({"told": f"{told:,}"} if told else {}),
+            command=f"hubsync guard release {burst.id}",
+        )
 
 
 def _finding(message: str, playbook: str) -> Row:
     return {"contact": None, "rule": DIGEST, "playbook": playbook, "property": None, "message": message}
 
 
-def _key(contact: str, task: CreateTask) -> Key:
-    return contact, task.rule, task.template, task.cause.key
+def _asked(look: Look) -> tuple[Asked, ...]:
+    """What a decision asks of people: tasks, and what they are told."""
+    return *look.decision.tasks, *look.decision.notices
+
+
+def _key(contact: str, asked: Asked) -> Key:
+    return contact, asked.rule, asked.target if isinstance(asked, Notice) else asked.template, asked.cause.key
+
+
+def _row(contact: str, asked: Asked) -> Row:
+    return notice_row(contact, asked, "held") if isinstance(asked, Notice) else task_row(contact, asked, "held")
 
 
 def _take(taken: Counter[tuple[str, str, str]], row: Row) -> bool:
     """Whether the row is one of those, each taken once."""
-    mark = (row["contact"], row["rule"], row["subject"])
+    mark = (row["contact"], row["rule"], row.get("subject") or row["text"])
     taken[mark] -= 1
     return taken[mark] >= 0

@@ -57,6 +57,17 @@ def test_a_burst_is_listed_and_released_by_its_name(cli_desk: Desk, hubsync_json
     assert {h["why"] for h in told["held"]} == {"cap"}
 
 
+def test_what_is_not_told_for_a_burst_is_listed_apart_from_its_tasks(cli_desk: Desk, hubsync_json: Json) -> None:
+    for _ in range(51):
+        acts.workflow_sets(cli_desk.portal, cli_desk.lead(), STATUS, "NEW", at=ago(hours=1))
+    cli_desk.later(minutes=40)
+    _, told = hubsync_json("sync", "--write")
+    assert (len(told["held"]), told["digests"]) == (102, [])
+    _, held = hubsync_json("guard")
+    assert (len(held["tasks"]), len(held["digests"])) == (51, 51)
+    assert {(d["rule"], d["why"], d["until"]) for d in held["digests"]} == {("first_contact_warning", "burst", None)}
+
+
 def test_a_run_that_the_guard_stopped_is_listed_until_one_is_done(
     cli_desk: Desk, hubsync_json: Json, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,6 +118,37 @@ def test_those_who_had_their_tasks_before_count_towards_the_burst() -> None:
     assert [h.why for h in found.held.values()] == ["burst"]
 
 
+def told_of(wish: Wish) -> Wish:
+    """Something to be told of the same contact."""
+    return replace(wish, template="digest:manager", told=True)
+
+
+def test_what_is_told_of_a_held_burst_waits_with_its_tasks_and_passes_once_it_is_released() -> None:
+    some = imported(5)
+    later = replace(some[0], contact="9", template="digest:manager", told=True)
+    asked = [*some, told_of(some[1]), later]
+    found = allot(PACE, asked, Past(), NOW)
+    assert {(held.why, held.wish.told) for held in found.held.values()} == {("burst", False), ("burst", True)}
+    assert len(found.held) == len(asked)
+    (burst,) = found.bursts
+    assert burst.contacts == ("1", "2", "3", "4", "5", "9"), "a release has to look at all of them"
+    freed = allot(replace(PACE, per_owner=0), asked, Past(bursts=[replace(burst, released=True)]), NOW)
+    assert contacts(freed.granted) == ["2", "9"]
+
+
+def test_what_is_told_makes_no_burst_and_counts_against_no_cap() -> None:
+    some = [told_of(wish) for wish in imported(20)]
+    assert contacts(allot(PACE, [*some, *wishes(3, first=30)], Past(), NOW).granted) == sorted(
+        [*map(str, range(1, 21)), "30", "31", "32"]
+    )
+
+
+@pytest.mark.parametrize("owner", ["11", None])
+def test_what_is_told_waits_neither_for_hours_nor_for_an_owner(owner: str | None) -> None:
+    [one] = [told_of(wish) for wish in wishes(1, owner)]
+    assert contacts(allot(PACE, [one], Past(), NOW + timedelta(hours=12)).granted) == ["1"]
+
+
 def test_who_comes_late_belongs_to_the_burst_held_or_released() -> None:
     at = NOW - timedelta(hours=1)
     burst = Burst("burst-1", "IMPORT:77", "fair.csv", at, at, ("50",))

@@ -15,7 +15,7 @@ from hubsync.sync.guard import Limits
 from hubsync.sync.holding import read_holding, release
 from hubsync.sync.reconcile import Outcome
 from hubsync.sync.scope import Scope
-from tests.sync.desk import GENEROUS, STAGE, STATUS, Desk, ago
+from tests.sync.desk import GENEROUS, STAGE, STATUS, Desk, ago, all_rules
 
 
 def paced_session(desk: Desk) -> reconcile.Session:
@@ -99,6 +99,41 @@ def test_a_burst_waits_until_it_is_released_and_only_then_gets_its_tasks(desk: D
     assert release(desk.store, desk.portal.portal_id, burst.id) == 51
     sync(desk, full=False, limits=replace(GENEROUS, allow_tasks=99))
     assert len(subjects(desk, leads)) == 51
+
+
+def warned(desk: Desk, leads: Sequence[str]) -> list[str]:
+    """Of whom the owner was warned that the first contact is due soon (L1)."""
+    return [c for c in leads for row in desk.ledger(c) if row.rule == "first_contact_warning"]
+
+
+def test_of_a_burst_that_is_held_nobody_is_told_until_it_is_released(desk: Desk) -> None:
+    desk.rebind(loaded=all_rules())
+    leads = a_burst(desk)
+    other = desk.lead("NEW", at=ago(hours=1))
+    sync(desk)
+    desk.later(minutes=40)  # four fifths of two business hours
+    outcome = sync(desk)
+    assert warned(desk, [*leads, other]) == [other]
+    assert [row["contact"] for row in outcome.tally.told] == [other]
+    waits = [row for row in outcome.tally.held if "text" in row]
+    assert sorted(row["contact"] for row in waits) == sorted(leads)
+    assert {(row["state"], row["kind"], row["why"]) for row in waits} == {("held", "digest", "burst")}
+    (burst,) = read_holding(desk.store, desk.portal.portal_id).bursts
+    [message] = [f["message"] for f in outcome.tally.findings if burst.id in f["message"]]
+    assert "51 tasks wait, and 51 entries of digests and alerts. Look at them" in message
+    assert release(desk.store, desk.portal.portal_id, burst.id) == 102
+    desk.later(minutes=5)
+    sync(desk, full=False, limits=replace(GENEROUS, allow_tasks=99))
+    assert warned(desk, leads) == leads
+
+
+def test_a_plan_shows_what_would_not_be_told_for_a_burst(desk: Desk) -> None:
+    desk.rebind(loaded=all_rules())
+    leads = a_burst(desk)
+    desk.later(minutes=40)
+    planned = reconcile.plan(paced_session(desk), Scope(full=True))
+    assert planned.tally.told == []
+    assert sorted(row["contact"] for row in planned.tally.held if "text" in row) == sorted(leads)
 
 
 def test_a_released_rule_passes_the_cap_of_the_next_run_only(desk: Desk) -> None:
