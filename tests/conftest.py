@@ -143,3 +143,19 @@ def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     """A portal with every status and property of the shipped rules; causes count from 2020."""
     return make_desk()
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`made("inbound-8")`: the folder of that pack, put together once."""
+    from hubsync.rulefiles.packs import assemble
+    from hubsync.settings import default_rules
+
+    place = tmp_path_factory.mktemp("packs")
+
+    def make(name: str) -> Path:
+        if not (place / name).exists():
+            assemble(default_rules(), name, place / name)
+        return place / name
+
+    return make

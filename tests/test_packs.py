@@ -18,7 +18,7 @@ from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.cases import load_cases, run_cases
 from hubsync.rulefiles.load import load_rules
 from hubsync.rulefiles.outcomes import done
-from hubsync.rulefiles.packs import about, assemble, laid_over, names
+from hubsync.rulefiles.packs import TOLD, about, assemble, laid_over, names
 from hubsync.sandbox import Portal, Sandbox
 from hubsync.sandbox.population import populate
 from hubsync.settings import default_rules
@@ -26,19 +26,6 @@ from hubsync.settings import default_rules
 PACKS = names(default_rules())
 OTHERS = PACKS[1:]
 EIGHT = ["new", "attempting", "qualified", "converted", "nurture", "bad_timing", "unqualified", "customer"]
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """`made("inbound-8")`: the folder of that pack, put together once."""
-    place = tmp_path_factory.mktemp("packs")
-
-    def make(name: str) -> Path:
-        if not (place / name).exists():
-            assemble(default_rules(), name, place / name)
-        return place / name
-
-    return make
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -111,6 +98,15 @@ def test_of_rules_cases_and_rows_those_of_the_same_name_are_replaced(section: st
     assert laid_over(below, above) == (
         f"{section}:\n  # Other.\n  - {key}: one\n    a: 3\n\n  - {key}: two\n    a: 2\n"
         f"  - {key}: three\n    a: 4\nlast: 1\n"
+    )
+
+
+def test_texts_are_laid_over_entry_by_entry() -> None:
+    below = 'rules:\n  one: {says: A.}\n  two:\n    says: B.\nsentences:\n  "A \\"no\\": x": "Non"\n  "none": "aucun"\n'
+    above = 'sentences:\n  "A \\"no\\": x": "Jamais"\nrules:\n  two:\n    says: Les deux.\n'
+    assert laid_over(below, above, TOLD) == (
+        "rules:\n  one: {says: A.}\n  two:\n    says: Les deux.\n"
+        'sentences:\n  "A \\"no\\": x": "Jamais"\n  "none": "aucun"\n'
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
@@ -11,14 +11,20 @@ from string import Formatter
 import pytest
 
 from hubsync.errors import RuleFileError
+from hubsync.policy.ruleset import RuleSet
 from hubsync.policy.sentences import NONE, SENTENCES
-from hubsync.policy.spec import CellSpec, Language, RuleSpec, RulesSpec, Spec, TextsSpec
+from hubsync.policy.spec import CellSpec, Language, RuleSpec, Spec, TextsSpec
 from hubsync.policy.wording import placeholders
 from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.load import LANGUAGES, LoadedRules, load_rules
+from hubsync.rulefiles.packs import names
 from hubsync.settings import default_rules
 
 SHIPPED = load_rules(default_rules())
+PACKS = names(default_rules())
+OTHERS = PACKS[1:]
+DEFINED = ("meaning", "use_when", "example", "data", "next_step", "red_flag")
+"""What defines a Lead status in the status guide."""
 
 
 def english_of_rule(rule: RuleSpec) -> Iterator[tuple[str, str]]:
@@ -34,47 +40,71 @@ def english_of_rule(rule: RuleSpec) -> Iterator[tuple[str, str]]:
                 yield kind, notice.text
 
 
-def english() -> dict[tuple[str, str, str], str]:
+def english(files: RuleSet) -> dict[tuple[str, str, str], str]:
     """Every text of the rule files: (section, id, key) → text."""
     found: dict[tuple[str, str, str], str] = {}
-    contents: list[RulesSpec] = list(SHIPPED.files.rules.values())
-    for content in contents:
+    for content in files.rules.values():
         for rule in content.rules:
             found |= {("rules", rule.id, key): text for key, text in english_of_rule(rule)}
         for name, template in content.templates.items():
             keys = ("subject", "body", "text")
             found |= {("templates", name, key): text for key in keys if (text := getattr(template, key))}
+    for status, spec in files.portal.statuses.items():
+        found |= {("statuses", status, key): text for key in DEFINED if (text := getattr(spec, key))}
     return found
 
 
 def said(texts: TextsSpec) -> dict[tuple[str, str, str], str]:
-    """Every text of a language but the definitions of statuses."""
-    sections: dict[str, dict[str, Spec]] = {"rules": {**texts.rules}, "templates": {**texts.templates}}
+    """Every text of a language."""
+    sections: dict[str, dict[str, Spec]] = {
+        "rules": {**texts.rules},
+        "templates": {**texts.templates},
+        "statuses": {**texts.statuses},
+    }
     return {
         (section, name, key): str(text)
         for section, entries in sections.items()
         for name, entry in entries.items()
-        for key, text in entry.model_dump(exclude_none=True).items()
+        for key, text in entry.model_dump(exclude_none=True, exclude={"starts"}).items()
     }
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_of_the_rules_is_there_in_every_language(language: Language) -> None:
-    there = said(SHIPPED.files.texts[language])
-    assert sorted(english().keys() - there.keys()) == []
-    assert sorted(there.keys() - english().keys()) == []
+@pytest.mark.parametrize("pack", PACKS)
+def test_every_text_of_the_rules_is_there_in_every_language(
+    pack: str, language: Language, made: Callable[[str], Path]
+) -> None:
+    files = load_rules(made(pack)).files
+    there = said(files.texts[language])
+    assert sorted(english(files).keys() - there.keys()) == []
+    assert sorted(there.keys() - english(files).keys()) == []
+    assert files.texts[language].requirements.keys() == files.portal.requirements.keys()
     assert [place for place, text in there.items() if not text.strip()] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_translation_tells_the_same_facts(language: Language) -> None:
-    there = said(SHIPPED.files.texts[language])
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_translation_tells_the_same_facts(pack: str, language: Language, made: Callable[[str], Path]) -> None:
+    files = load_rules(made(pack)).files
+    there = said(files.texts[language])
     differ = {
         place: sorted(set(placeholders(there[place])) ^ set(placeholders(text)))
-        for place, text in english().items()
+        for place, text in english(files).items()
         if place in there
     }
     assert {place: names for place, names in differ.items() if names} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("pack", OTHERS)
+def test_a_pack_translates_what_it_says_otherwise(pack: str, language: Language, made: Callable[[str], Path]) -> None:
+    """Where its English differs from the shipped one, so does the translation."""
+    own, shipped = load_rules(made(pack)).files, SHIPPED.files
+    was, there = english(shipped), said(own.texts[language])
+    before = said(shipped.texts[language])
+    common = {place: text for place, text in english(own).items() if place in was}
+    stale = [place for place, text in common.items() if text != was[place] and there[place] == before[place]]
+    assert stale == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -89,9 +119,9 @@ def test_the_rules_compile_in_every_language_and_speak_it(language: Language) ->
     assert [task.subject.text for task in first.tasks] == [told.templates["first_contact"].subject]
 
 
-def sentences() -> set[str]:
+def sentences(files: RuleSet) -> set[str]:
     """What the matrix reports, and what hubsync itself says."""
-    cells = [c for row in SHIPPED.files.matrix.matrix for c in row.cells.values() if isinstance(c, CellSpec)]
+    cells = [c for row in files.matrix.matrix for c in row.cells.values() if isinstance(c, CellSpec)]
     return {*SENTENCES, *(text for cell in cells for text in (cell.report, cell.ask_deal) if text)}
 
 
@@ -100,9 +130,13 @@ def fields(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_sentence_is_there_with_its_words_and_none_is_left_over(language: Language) -> None:
-    there = SHIPPED.files.texts[language].sentences
-    assert sorted(sentences() ^ there.keys()) == []
+@pytest.mark.parametrize("pack", PACKS)
+def test_every_sentence_is_there_with_its_words_and_none_is_left_over(
+    pack: str, language: Language, made: Callable[[str], Path]
+) -> None:
+    files = load_rules(made(pack)).files
+    there = files.texts[language].sentences
+    assert sorted(sentences(files) ^ there.keys()) == []
     assert [english for english, text in there.items() if fields(english) != fields(text)] == []
 
 

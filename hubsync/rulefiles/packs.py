@@ -1,20 +1,24 @@
 """Packs: rule sets of their own, each kept as what differs from the shipped rules (rules/packs/NAME/).
 
 pack.yaml says what the pack is for and which shipped files it takes. What the pack holds of its own is laid over these:
-top-level sections replace those of the same name; in lists of rules, cases and rows, entries replace those of the same
-id, name or stage. Put together, a folder is whole: nothing in it says that there ever were packs.
+top-level sections replace those of the same name; in lists of rules, cases and rows, and in texts/, entries replace
+those of the same id, name, stage or sentence. Put together, a folder is whole: nothing in it says that there ever were
+packs, and its texts are those of its own rules.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hubsync.errors import RuleFileError, SettingsError
-from hubsync.policy.spec import Spec, Text
+from hubsync.policy.sentences import SENTENCES
+from hubsync.policy.spec import CellSpec, Spec, Text, TextsSpec
 from hubsync.policy.words import did_you_mean
-from hubsync.rulefiles.lines import read
+from hubsync.rulefiles.lines import compose, read
+from hubsync.rulefiles.load import TEXTS, load_rules
 from hubsync.rulefiles.models import validate
 
 UNIVERSAL = "universal"
@@ -22,8 +26,13 @@ UNIVERSAL = "universal"
 FOLDER, ABOUT = "packs", "pack.yaml"
 CASES = re.compile(r"(_ties)?_test\.yaml$")
 """The end of a file of cases: of those beside NAME.yaml, and of what happens at one moment with others."""
-BY_ENTRY = {"rules": "id", "cases": "name", "matrix": "row"}
-"""Sections of entries, and the key by which one is known in a list; in texts/ the entries stand under their ids."""
+SECTION = re.compile(r"([a-z_]+):")
+LISTED = {
+    name: re.compile(f"  - {key}: (.*)") for name, key in {"rules": "id", "cases": "name", "matrix": "row"}.items()
+}
+"""Sections that are lists, and how an entry begins, with what it is known by."""
+TOLD = dict.fromkeys(TextsSpec.model_fields, re.compile(r"""  ("(?:[^"\\]|\\.)*"|[^ #"-][^:]*):"""))
+"""The sections of texts/, whose entries stand under their ids or English sentences."""
 
 
 class PackSpec(Spec):
@@ -72,21 +81,50 @@ def assemble(base: Path, name: str, folder: Path) -> None:
         target = folder / path.relative_to(own)
         target.parent.mkdir(exist_ok=True)
         text = path.read_text(encoding="utf-8")
-        target.write_text(laid_over(target.read_text(encoding="utf-8"), text) if target.exists() else text, "utf-8")
+        if target.exists():
+            text = laid_over(target.read_text(encoding="utf-8"), text, TOLD if path.parent.name == TEXTS else LISTED)
+        target.write_text(text, encoding="utf-8")
+    if takes is not None and (told := sorted((folder / TEXTS).glob("*.yaml"))):
+        _leave_out(told, _said(folder))
 
 
-def laid_over(below: str, above: str) -> str:
-    """A file with another one laid over it, comments included; what is new comes last."""
-    return _merged(below, above, re.compile(r"([a-z_]+):"))
+def laid_over(below: str, above: str, entries: Mapping[str, re.Pattern[str]] = LISTED) -> str:
+    """A file with another one laid over it, comments included; what is new comes last. `entries`: as LISTED or TOLD."""
+    head, parts = _parts(below, SECTION)
+    for name, part in _parts(above, SECTION)[1].items():
+        if name in parts and name in entries:
+            first, there = _parts(parts[name], entries[name])
+            part = _joined(first, there | _parts(part, entries[name])[1])
+        parts[name] = part
+    return _joined(head, parts)
 
 
-def _merged(below: str, above: str, mark: re.Pattern[str]) -> str:
-    head, parts = _parts(below, mark)
-    _, own = _parts(above, mark)
-    for name, part in own.items():
-        key = BY_ENTRY.get(name)
-        within = name in parts and key is not None
-        parts[name] = _merged(parts[name], part, re.compile(rf"  (?:- {key}: )?([^ #-].*)")) if within else part
+def _said(folder: Path) -> dict[str, set[str]]:
+    """What the rules of a folder say in English, by section of texts/: ids and sentences. Raises RuleFileError."""
+    files = load_rules(folder).files
+    rules, portal = files.rules.values(), files.portal
+    cells = [cell for row in files.matrix.matrix for cell in row.cells.values() if isinstance(cell, CellSpec)]
+    return {
+        "rules": {rule.id for content in rules for rule in content.rules},
+        "templates": {name for content in rules for name in content.templates},
+        "statuses": {*portal.statuses},
+        "requirements": {*portal.requirements},
+        "sentences": {*SENTENCES, *(text for cell in cells for text in (cell.report, cell.ask_deal) if text)},
+    }
+
+
+def _leave_out(files: Iterable[Path], said: Mapping[str, set[str]]) -> None:
+    """Take out of texts what the rules beside them don't say."""
+    for path in files:
+        head, sections = _parts(path.read_text(encoding="utf-8"), SECTION)
+        for name, section in sections.items():
+            first, entries = _parts(section, TOLD[name])
+            kept = {entry: part for entry, part in entries.items() if compose(entry, path.name).data in said[name]}
+            sections[name] = _joined(first, kept)
+        path.write_text(_joined(head, sections), encoding="utf-8")
+
+
+def _joined(head: str, parts: Mapping[str, str]) -> str:
     return head + "".join(part if part.endswith("\n") else f"{part}\n" for part in parts.values())
 
 
