@@ -7,7 +7,9 @@ are left alone (D4).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
 
 from hubsync.policy.conditions import Condition
 from hubsync.policy.deals import DealSummary
@@ -15,8 +17,6 @@ from hubsync.policy.portal_spec import PortalSpec
 from hubsync.policy.rules import AUTO, Cell, Residual, Rule, all_of, any_of
 from hubsync.policy.view import DEALS, View
 from hubsync.policy.vocabulary import Terms
-
-_OF_THE_CELL = frozenset({"lead_status", "lifecycle_stage"})
 
 
 class _Probe(View):
@@ -39,21 +39,26 @@ def lay_out(
     rules: Sequence[Rule], statuses: Terms, stages: Terms, portal: PortalSpec
 ) -> Mapping[tuple[str, str], Cell]:
     """Every (status value, stage value), empty ones included, with the rules that can hold there."""
+    probes = {value: _Probe(statuses, stages, value, "") for value in ("", *(t.value for t in statuses.terms))}
+    sifted = {rule: _Sifted.of(rule, probes) for rule in rules}
     table: dict[tuple[str, str], Cell] = {}
     for stage in ("", *(t.value for t in stages.terms)):
+        probe = _Probe(statuses, stages, "", stage)
         inside = _rules_at(rules, stages.key(stage), stages, portal)
-        for status in ("", *(t.value for t in statuses.terms)):
-            probe = _Probe(statuses, stages, status, stage)
-            table[status, stage] = _cell(inside, probe, dealless=_cell(inside, probe))
+        here = [(sifted[rule], held) for rule in inside if (held := _open(rule, _of_stage, probe))]
+        for status in probes:
+            left = [one.left(both) for one, held in here if (both := held & one.open_at[status])]
+            dealless = _cell([without for _, without in left if without is not None])
+            table[status, stage] = _cell([with_deals for with_deals, _ in left], dealless)
     return table
 
 
-def _cell(rules: Sequence[Rule], probe: View, dealless: Cell | None = None) -> Cell:
-    """The cell of a combination; without `dealless`, the one for contacts that have no deals."""
-    left = [r for rule in rules if (r := _residual(rule, probe, has_deals=dealless is not None)) is not None]
-    corrects = [r for r in left if r.rule.mode == AUTO and r.rule.sets]
-    tasks = [r for r in left if r.rule.mode == AUTO and r.rule.errands and not r.rule.sets]
-    notes = [r for r in left if r not in corrects and (r not in tasks or r.rule.findings)]
+def _cell(left: Sequence[Residual], dealless: Cell | None = None) -> Cell:
+    """The cell of what is left of the rules; without `dealless`, the one for contacts that have no deals."""
+    autos = [r for r in left if r.rule.mode == AUTO]
+    corrects = [r for r in autos if r.rule.sets]
+    tasks = [r for r in autos if r.rule.errands and not r.rule.sets]
+    notes = [r for r in left if r.rule.mode != AUTO or not (r.rule.sets or (r.rule.errands and not r.rule.findings))]
     return Cell(
         autos=tuple(r for r in corrects if not r.rule.matrix),
         cells=tuple(r for r in corrects if r.rule.matrix),
@@ -77,18 +82,57 @@ def _rules_at(rules: Sequence[Rule], stage: str | None, stages: Terms, portal: P
     return [r for r in rules if r.matrix or (customer and r.playbook in portal.scope.beyond)]
 
 
-def _residual(rule: Rule, probe: View, *, has_deals: bool) -> Residual | None:
-    groups: list[list[Condition]] = []
-    for group in rule.groups:
-        left: list[Condition] = []
-        for condition in group:
-            if condition.fact.name in _OF_THE_CELL or (condition.fact.mask == DEALS and not has_deals):
-                if condition.test(probe) == 0:
-                    break
-            else:
-                left.append(condition)
-        else:
-            groups.append(left)
-    if not groups:
-        return None
-    return Residual(rule, any_of([all_of(g) for g in groups]))
+def _of_status(condition: Condition) -> bool:
+    return condition.fact.name == "lead_status"
+
+
+def _of_stage(condition: Condition) -> bool:
+    return condition.fact.name == "lifecycle_stage"
+
+
+def _of_deals(condition: Condition) -> bool:
+    return condition.fact.mask == DEALS
+
+
+def _open(rule: Rule, asked: Callable[[Condition], bool], probe: View) -> int:
+    """The groups of a rule that some of its conditions leave open: bit n for group n."""
+    bits = 0
+    for number, group in enumerate(rule.groups):
+        if all(c.test(probe) != 0 for c in group if asked(c)):
+            bits |= 1 << number
+    return bits
+
+
+@dataclass(frozen=True, slots=True)
+class _Sifted:
+    """A rule whose conditions on the two fields are answered: once for a value of a field, not once for a cell."""
+
+    rule: Rule
+    open_at: Mapping[str, int]
+    """The groups open at each value of Lead status, as of `_open`."""
+    dealless: int
+    """Those open to a contact without deals."""
+    residuals: dict[int, tuple[Residual, Residual | None]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rule: Rule, probes: Mapping[str, View]) -> Self:
+        open_at = {value: _open(rule, _of_status, probe) for value, probe in probes.items()}
+        return cls(rule, open_at, _open(rule, _of_deals, probes[""]))
+
+    def left(self, bits: int) -> tuple[Residual, Residual | None]:
+        """What is left to ask where these groups are open, and of a contact without deals, if it can hold for one."""
+        if bits not in self.residuals:
+            without = bits & self.dealless
+            self.residuals[bits] = (
+                self._residual(bits, has_deals=True),
+                self._residual(without, has_deals=False) if without else None,
+            )
+        return self.residuals[bits]
+
+    def _residual(self, bits: int, *, has_deals: bool) -> Residual:
+        groups = [
+            [c for c in group if not (_of_status(c) or _of_stage(c) or (_of_deals(c) and not has_deals))]
+            for number, group in enumerate(self.rule.groups)
+            if bits >> number & 1
+        ]
+        return Residual(self.rule, any_of([all_of(g) for g in groups]))
