@@ -12,14 +12,17 @@ from datetime import datetime, timedelta
 
 from hubsync.policy.changes import Cause
 from hubsync.policy.pingpong import ping_pong
+from hubsync.policy.policy import Policy
 from hubsync.policy.rules import Rule
+from hubsync.policy.sentences import NONE, SECOND_WRITE, THE_STAGE, THE_STATUS, TO_AND_FRO
 from hubsync.policy.timeline import HUBSYNC
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import STAGE, STATUS
+from hubsync.policy.wording import date_in
 
 ONCE_IN = timedelta(days=7)
 """A rule writes to a contact at most once in this time (C2, A18)."""
-NAMES = {STATUS: "The Lead status", STAGE: "The Lifecycle stage"}
+NAMES = {STATUS: THE_STATUS, STAGE: THE_STAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,12 @@ def braked(view: View, rule: Rule, name: str, cause: Cause) -> Braked | None:
         return replace(found, until=max(found.until, until))
     return Braked(
         until,
-        f"{NAMES.get(name, name)} would be written a second time within 7 days by the same rule "
-        f"(first on {_day(view, lately)}); it is left as it is until {_day(view, until)}: see who changes it back.",
+        view.policy.say(
+            SECOND_WRITE,
+            property=_named(view.policy, name),
+            first=date_in(view.policy, lately),
+            until=date_in(view.policy, until),
+        ),
     )
 
 
@@ -83,16 +90,23 @@ def at_odds(view: View, name: str) -> Braked | None:
     if found is None:
         return None
     terms = policy.statuses if name == STATUS else policy.stages if name == STAGE else None
-    one, other = ((terms.label(terms.key(v)) if terms else v) or "none" for v in found.values)
-    writers = found.writers
+    values = [(terms.label(terms.key(v)) if terms else v) if v else policy.say(NONE) for v in found.values]
+    one, other = (writer.named(policy.say) for writer in found.writers)
     return Braked(
         found.until,
-        f"{NAMES.get(name, name)} goes to and fro: {writers[0].name} sets {one}, {writers[1].name} sets {other}, "
-        f"{len(found.times)} times since {_day(view, found.times[0])}. hubsync leaves it alone until "
-        f"{_day(view, found.until)}: switch one of the two off.",
+        policy.say(
+            TO_AND_FRO,
+            property=_named(policy, name),
+            one=one,
+            value=values[0],
+            other=other,
+            another=values[1],
+            count=len(found.times),
+            since=date_in(policy, found.times[0]),
+            until=date_in(policy, found.until),
+        ),
     )
 
 
-def _day(view: View, at: datetime) -> str:
-    local = at.astimezone(view.policy.zone)
-    return f"{local.day} {local:%B %Y}"
+def _named(policy: Policy, name: str) -> str:
+    return policy.say(NAMES[name]) if name in NAMES else name

@@ -168,6 +168,7 @@ class _Compiler:
             renamed={id_: tuple(spec.was) for id_, spec in specs.items() if spec.was},
             managed_stages=self._managed_stages(),
             managers=dict(portal.managers),
+            language=portal.language,
             sentences=dict(self.texts.translated.sentences),
             digest=self.files.digest + mark_of(self.files.rollout),
             fingerprints=fingerprints(own, specs, self, seen, meanings(self)),

@@ -6,12 +6,13 @@ at it, since when, and until when the property is left alone. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hubsync.policy.contact import OurWrite, RawEntry
 from hubsync.policy.instants import parse_instant
+from hubsync.policy.sentences import A_PERSON, UNKNOWN_SOURCE
 from hubsync.policy.timeline import HUBSYNC, PERSON, writer
 
 PAUSE = timedelta(days=7)
@@ -39,12 +40,14 @@ class Writer:
             return HUBSYNC, ""
         return (PERSON, self.id) if self.kind == PERSON and self.id else (self.source, self.id)
 
-    @property
-    def name(self) -> str:
-        """For messages: label and id, so that the workflow or the user can be looked up in HubSpot."""
+    def named(self, say: Callable[[str], str] = str) -> str:
+        """For messages: label and id, so that the workflow or the user can be looked up in HubSpot.
+
+        `say` puts words of policy/sentences.py into the portal's language.
+        """
         if self.kind == HUBSYNC:
             return "hubsync"
-        what = "a person" if self.kind == PERSON else self.label or self.source or "an unknown source"
+        what = say(A_PERSON) if self.kind == PERSON else self.label or self.source or say(UNKNOWN_SOURCE)
         details = " ".join(part for part in (self.source, self.id) if part)
         return f"{what} ({details})" if details else what
 

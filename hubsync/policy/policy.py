@@ -19,6 +19,7 @@ from hubsync.policy.fingerprints import Fingerprint
 from hubsync.policy.instants import EPOCH
 from hubsync.policy.levels import ServiceLevel
 from hubsync.policy.rules import Cell, Foreign, Rule
+from hubsync.policy.spec import Language
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, Option, Terms
 from hubsync.policy.worktime import Calendar, Calendars
@@ -146,6 +147,8 @@ class Policy:
     """The service levels whose clocks can be told (L1)."""
     up_for_tuning: frozenset[str] = frozenset()
     """Rules that only propose because people changed back too much of what they wrote (A18)."""
+    language: Language = "en"
+    """The language of portal.yaml, in which hubsync writes."""
     sentences: Mapping[str, str] = field(default_factory=dict)
     """What hubsync itself says, by its English, in the language of portal.yaml (policy/sentences.py)."""
     managers: Mapping[str, str] = field(default_factory=dict)

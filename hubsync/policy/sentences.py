@@ -28,11 +28,33 @@ BURST_AND_TOLD_WAIT = (
     "{burst}: {tasks} tasks wait, and {told} entries of digests and alerts. Look at them, then: {command}"
 )
 UNOWNED = "{count} tasks have no owner to be given to; give their contacts one."
+THE_STATUS, THE_STAGE = "The Lead status", "The Lifecycle stage"
+SECOND_WRITE = (
+    "{property} would be written a second time within 7 days by the same rule (first on {first}); it is left as it is "
+    "until {until}: see who changes it back."
+)
+TO_AND_FRO = (
+    "{property} goes to and fro: {one} sets {value}, {other} sets {another}, {count} times since {since}. "
+    "hubsync leaves it alone until {until}: switch one of the two off."
+)
+A_PERSON, UNKNOWN_SOURCE = "a person", "an unknown source"
+AN_AUTOMATION, AN_IMPORT, AN_APP, A_FORM = "an automation", "an import", "another app", "a form"
+DONE = "{value}: {says} ({day}, {playbook})"
+TAKEN_BACK = "Undone: run {run} ({playbook}): {what} ({day})"
+PUT_BACK = "{property} put back"
+PUT_BACK_BY = "{property} put back: {says} ({playbook})"
+HAD_SET = "{who} had set it on {day}."
+SET_FOR_MANY = "{value}: set for many contacts at once ({day}, {playbook})"
+SET_FOR_MANY_BECAUSE = "{value}: set for many contacts at once because of {reason} ({day}, {playbook})"
+OWNER = "Owner {name}"
 
 SENTENCES = (
     *(NONE, NO_STAGE, NO_STATUS, MISFIT, MISFIT_OPEN, MISFIT_WITHOUT),
     *(SHOULD_BE_STATUS, SHOULD_BE_STAGE, SHOULD_BE_SET, TASK_WOULD_COME),
     *(CHOSEN, MOVED_BACK, UNDONE, CORRECTED_ONCE, ONE_WAITS, MORE_WAIT, THEIRS_TOMORROW, AND_MORE),
     *(BURST_FROM, BURST_WAITS, BURST_AND_TOLD_WAIT, UNOWNED),
+    *(THE_STATUS, THE_STAGE, SECOND_WRITE, TO_AND_FRO),
+    *(A_PERSON, UNKNOWN_SOURCE, AN_AUTOMATION, AN_IMPORT, AN_APP, A_FORM),
+    *(DONE, TAKEN_BACK, PUT_BACK, PUT_BACK_BY, HAD_SET, SET_FOR_MANY, SET_FOR_MANY_BECAUSE, OWNER),
 )
 """All of them; a test holds every language against it."""

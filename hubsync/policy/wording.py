@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hubsync.policy.changes import Cause
 from hubsync.policy.facts import FACTS, MOMENT, STAGE_KEYS, STATUS_KEYS
 from hubsync.policy.spec import Language
 from hubsync.policy.view import Missing, View
 from hubsync.policy.worktime import hours_and_minutes
+
+if TYPE_CHECKING:
+    from hubsync.policy.policy import Policy
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 NOTHING = "–"
@@ -41,6 +44,11 @@ def day_of(at: datetime, zone: tzinfo, language: Language) -> str:
 def _written(local: date, language: Language) -> str:
     end = {"de": ".", "fr": "er" if local.day == 1 else ""}.get(language, "")
     return f"{local.day}{end} {_MONTHS[language].split()[local.month - 1]}"
+
+
+def date_in(policy: Policy, at: datetime) -> str:
+    """The date of a moment in the portal's zone and language: "3 March 2026"."""
+    return f"{day_of(at, policy.zone, policy.language)} {at.astimezone(policy.zone).year}"
 
 
 Word = Callable[[View, Cause, Language], str]

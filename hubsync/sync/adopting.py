@@ -30,7 +30,8 @@ from hubsync.sync.looking import Look
 from hubsync.sync.plan import instant
 from hubsync.sync.position import INTEGRATION, value
 from hubsync.sync.recovery import known_app
-from hubsync.sync.writing import LAST_ACTION, reference
+from hubsync.sync.signing import LAST_ACTION
+from hubsync.sync.writing import reference
 
 REFERENCE = re.compile(r"\[hubsync ([A-Z2-7]{10})\]")
 ADOPTED = "sync.adopted"

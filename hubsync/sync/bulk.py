@@ -29,8 +29,9 @@ from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Row, Tally
 from hubsync.sync.reconcile import Session
 from hubsync.sync.recovery import known_app, recover, settle_values
+from hubsync.sync.signing import LAST_ACTION, of_many, value_of
 from hubsync.sync.spool import Spool
-from hubsync.sync.writing import BATCH, LAST_ACTION
+from hubsync.sync.writing import BATCH
 
 RULE, PLAYBOOK = SET_STATUS, "G4"
 GOOD_STATES = frozenset({"planned", "applied"})
@@ -316,16 +317,9 @@ class _Writer:
         values = {row.setting.property: row.setting.new for row in rows}
         if LAST_ACTION in self.pen.portal.definitions:
             name = self.picker.asked.target
-            values[LAST_ACTION] = self._last_action(name, values[name], rows[0].picked.reason)
+            what = value_of(self.pen.portal, name, values[name], owner=name == OWNER)
+            values[LAST_ACTION] = of_many(self.pen.portal, what, rows[0].picked.reason, self.started, PLAYBOOK)
         return values
-
-    def _last_action(self, name: str, value: str, reason: str) -> str:
-        portal = self.pen.portal
-        label = next((o.label for o in portal.definitions[name].options if o.value == value), value or "None")
-        shown = f"Owner {portal.owner_name(value)}" if name == OWNER else label
-        day = self.started.astimezone(portal.policy.zone)
-        why = f" because of {reason}" if reason else ""
-        return f"{shown}: set for many contacts at once{why} ({day.day} {day:%B %Y}, {PLAYBOOK})"
 
     def _settled(self, outcome: Outcome, rows: Sequence[_Row]) -> list[Settlement]:
         """What became of a contact's rows; where no answer came, nothing yet."""

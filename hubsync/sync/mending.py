@@ -26,8 +26,9 @@ from hubsync.sync.looking import Look, Looker
 from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Tally, change_row, finding_row
 from hubsync.sync.position import value
+from hubsync.sync.signing import LAST_ACTION, had_set, of_repair
 from hubsync.sync.standing import author, moment
-from hubsync.sync.writing import LAST_ACTION, state_of
+from hubsync.sync.writing import state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +202,15 @@ class Mender:
         if repair.by is not None:
             return replace(repair.by, old=row.after or "")
         cause = Cause(REPAIR, now, f"{REPAIR}:{row.id}", str(row.id))
-        says = f"{author(repair.lost.entry, portal)} had set it {moment(repair.lost.entry, portal)}."
+        entry = repair.lost.entry
+        says = had_set(portal, author(entry, portal, portal.policy.say), parse_instant(str(entry["timestamp"])))
         return SetProperty(row.target, row.after or "", repair.value, row.rule, row.playbook, cause, says)
 
     def _values(self, repairs: Sequence[Repair]) -> dict[str, str]:
         values = {repair.lost.row.target: repair.value for repair in repairs}
         if LAST_ACTION in self.pen.portal.definitions:
-            names = ", ".join(self.pen.portal.definitions[name].label for name in values)
-            change = self._change(repairs[-1], self.pen.now())
-            what = f"{names} put back: " if repairs[-1].by is None else ""
-            values[LAST_ACTION] = f"{what}{change.says} ({change.playbook})"
+            change, put_back = self._change(repairs[-1], self.pen.now()), repairs[-1].by is None
+            values[LAST_ACTION] = of_repair(self.pen.portal, [*values], change, put_back=put_back)
         return values
 
 

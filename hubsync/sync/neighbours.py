@@ -24,7 +24,7 @@ from hubsync.sync.merges import MERGED
 from hubsync.sync.plan import instant
 from hubsync.sync.position import INTEGRATION, stamp, value
 from hubsync.sync.recovery import SKEW, UNDER_WAY
-from hubsync.sync.writing import LAST_ACTION
+from hubsync.sync.signing import LAST_ACTION
 
 if TYPE_CHECKING:
     from hubsync.sync.reconcile import Session

@@ -7,13 +7,14 @@ nothing and writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from hubsync.policy.contact import Contact, RawEntry
 from hubsync.policy.instants import parse_instant
+from hubsync.policy.sentences import A_FORM, A_PERSON, AN_APP, AN_AUTOMATION, AN_IMPORT
 from hubsync.policy.timeline import AUTOMATION, FORM, IMPORT, INTEGRATION, writer
 from hubsync.policy.vocabulary import STAGE
 from hubsync.portal.writing import same_value
@@ -25,7 +26,7 @@ CLEARS = ":clear"
 """Ends the cause of an undo's first step, which empties a stage so that the second may set an earlier one."""
 
 Standing = Literal["planned", "done", "skipped", "refused"]
-KINDS = {AUTOMATION: "an automation", IMPORT: "an import", INTEGRATION: "another app", FORM: "a form"}
+KINDS = {AUTOMATION: AN_AUTOMATION, IMPORT: AN_IMPORT, INTEGRATION: AN_APP, FORM: A_FORM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +173,18 @@ def _changed(row: Write, kept: Sequence[Entry], rows: Sequence[Write], portal: B
     return f"changed since by {author(newest.raw, portal)} {moment(newest.raw, portal)}"
 
 
-def author(entry: RawEntry, portal: BoundPortal) -> str:
-    """Who wrote an entry of a history: an owner's name, a source's label, else what kind of writer it was."""
+def author(entry: RawEntry, portal: BoundPortal, say: Callable[[str], str] = str) -> str:
+    """Who wrote an entry of a history: an owner's name, a source's label, else what kind of writer it was.
+
+    `say` puts words of policy/sentences.py into the portal's language.
+    """
     user = entry.get("updatedByUserId") or str(entry.get("sourceId") or "").partition("userId:")[2]
     owner = next((o for o in portal.owners if user and o.user_id == str(user)), None)
     if owner is not None:
         return f"{owner.first_name} {owner.last_name}".strip() or f"owner {owner.id}"
-    kind = KINDS.get(writer(entry, portal.policy.writers), "a person")
+    kind = KINDS.get(writer(entry, portal.policy.writers), A_PERSON)
     label = str(entry.get("sourceLabel") or "")
-    return f"{kind} ({label})" if label and kind != "a person" else kind
+    return f"{say(kind)} ({label})" if label and kind != A_PERSON else say(kind)
 
 
 def moment(entry: RawEntry, portal: BoundPortal) -> str:

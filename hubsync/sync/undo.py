@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
-from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.portal.values import Outcome, Update
 from hubsync.store.store import Store
 from hubsync.store.values import NewWrite, Run, RunState, Settlement, Write
@@ -25,6 +24,7 @@ from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Tally
 from hubsync.sync.reconcile import Session
 from hubsync.sync.recovery import known_app, recover, settle_values
+from hubsync.sync.signing import LAST_ACTION, of_undo
 from hubsync.sync.standing import CLEARS, is_clearing, undo_key, undone_by
 from hubsync.sync.taking_back import (
     ChangeState,
@@ -36,7 +36,6 @@ from hubsync.sync.taking_back import (
     of_run,
     tasks_of,
 )
-from hubsync.sync.writing import LAST_ACTION
 
 Advance = Callable[[int], None]
 
@@ -232,20 +231,8 @@ class _Undoer:
             return {j.row.target: "" for j in judged}
         values = {j.row.target: j.row.before or "" for j in judged}
         if LAST_ACTION in self.pen.portal.definitions:
-            values[LAST_ACTION] = self._last_action([j.row for j in judged])
+            values[LAST_ACTION] = of_undo(self.pen.portal, [j.row for j in judged], self.started)
         return values
-
-    def _last_action(self, rows: Sequence[Write]) -> str:
-        """The line on the record itself (G2)."""
-        row = min(rows, key=lambda r: (r.target != STATUS, r.target != STAGE))
-        policy = self.pen.portal.policy
-        definition = self.pen.portal.definitions[row.target]
-        what = f"{definition.label} put back"
-        if row.target in {STATUS, STAGE}:
-            terms = policy.statuses if row.target == STATUS else policy.stages
-            what = f"{definition.label} {terms.label(terms.key(row.after))} → {terms.label(terms.key(row.before))}"
-        day = self.started.astimezone(policy.zone)
-        return f"Undone: run {row.run} ({row.playbook}): {what} ({day.day} {day:%B %Y})"
 
     def _find_out(self) -> None:
         """Ask HubSpot what became of writes that no answer came to: history shows them or it doesn't."""

@@ -26,11 +26,11 @@ from hubsync.sync.pen import Pen
 from hubsync.sync.plan import Planned, Tally, change_row, is_as_seen, superseded_row, task_row
 from hubsync.sync.proposals import OWN, is_told
 from hubsync.sync.recovery import known_app, settle_values
+from hubsync.sync.signing import LAST_ACTION, of_changes
 from hubsync.sync.telling import record_notices
 from hubsync.sync.withdrawing import withdraw
 
 BATCH = 100
-LAST_ACTION = "hubsync_last_action"
 Advance = Callable[[int], None]
 
 
@@ -171,16 +171,8 @@ class Writer:
         values = {row.change.property: row.change.new for row in rows}
         done = [row.change for row in rows if row.change.property not in OWN]
         if done and LAST_ACTION in self.pen.portal.definitions:
-            values[LAST_ACTION] = self._last_action(done)
+            values[LAST_ACTION] = of_changes(self.pen.portal, done)
         return values
-
-    def _last_action(self, changes: Sequence[SetProperty]) -> str:
-        change = min(changes, key=lambda c: (c.property != STATUS, c.property != STAGE))
-        policy = self.pen.portal.policy
-        terms = policy.statuses if change.property == STATUS else policy.stages
-        label = terms.label(terms.key(change.new)) if change.property in {STATUS, STAGE} else change.property
-        day = change.cause.at.astimezone(policy.zone)
-        return f"{label}: {change.says} ({day.day} {day:%B %Y}, {change.playbook})"
 
     def _settle(self, outcomes: Iterable[Written], by_contact: dict[str, list[_Row]], failed: set[str]) -> None:
         now = self.pen.now()

@@ -7,9 +7,16 @@ from datetime import timedelta
 
 import pytest
 
+from hubsync.policy.brake import at_odds
 from hubsync.policy.contact import Contact, OurWrite
+from hubsync.policy.decide import decide
+from hubsync.policy.policy import Policy
+from hubsync.policy.spec import Language
+from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STATUS
 from hubsync.policy.why import why
+from hubsync.rulefiles.load import load_rules
+from hubsync.settings import default_rules
 from tests.builders import EVER, NOW, a_contact, a_deal, a_mail, ago, done, entry, looked_at, policy, rules_of, sets
 
 RULE = "attempting_on_first_rep_outreach"
@@ -40,6 +47,52 @@ def test_a_new_cause_within_seven_days_is_a_finding_and_no_write_and_is_looked_a
     assert "4 March 2026" in finding.message
     assert decision.look_again == NOW + timedelta(days=7)
     assert rules_of(looked_at(contact, NOW + timedelta(days=7))) == {STATUS: RULE}
+
+
+def spoken(language: Language) -> Policy:
+    """The core of the shipped rules with what hubsync says itself in another language."""
+    texts = load_rules(default_rules()).files.texts[language]
+    return replace(policy(), language=language, sentences=dict(texts.sentences))
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("fr", "Le statut : la même règle l'écrirait une deuxième fois en 7 jours (la première le 4 mars 2026) ;"),
+        ("de", "Der Leadstatus: Dieselbe Regel würde in 7 Tagen ein zweites Mal schreiben (zuerst am 4. März 2026);"),
+        ("id", "Status lead akan ditulis untuk kedua kalinya dalam 7 hari oleh aturan yang sama (pertama pada 4 Maret"),
+    ],
+)
+def test_it_is_told_in_the_language_of_the_portal(language: Language, says: str) -> None:
+    contact = reset_and_mailed(2)
+    decision = decide(spoken(language), contact, NOW + timedelta(days=3), EVER)
+    [finding] = [f for f in decision.findings if f.braked]
+    assert says in finding.message
+
+
+TO_AND_FRO: dict[Language, str] = {
+    "fr": """Le statut : va-et-vient. Sync in (AUTOMATION_PLATFORM) met New, une personne (CRM_UI 5) met aucun,
+        3 fois depuis le 4 mars 2026. hubsync n'y touche pas jusqu'au 11 mars 2026 : arrêtez l'un des deux.""",
+    "de": """Der Leadstatus geht hin und her: Sync in (AUTOMATION_PLATFORM) setzt New, eine Person (CRM_UI 5) setzt
+        keiner, 3-mal seit dem 4. März 2026. hubsync lässt das bis zum 11. März 2026 in Ruhe: Schalten Sie eines
+        von beiden ab.""",
+    "id": """Status lead berubah bolak-balik: Sync in (AUTOMATION_PLATFORM) mengisi New, seseorang (CRM_UI 5) mengisi
+        tidak ada, 3 kali sejak 4 Maret 2026. hubsync membiarkannya sampai 11 Maret 2026: matikan salah satunya.""",
+}
+
+
+@pytest.mark.parametrize("language", TO_AND_FRO)
+def test_two_writers_at_odds_are_told_in_the_language_of_the_portal(language: Language) -> None:
+    turns = [
+        {**entry("" if odd else "NEW", ago(hours=hours), "person" if odd else "automation"), **source}
+        for hours in (1, 2, 3, 4)
+        for odd in (hours % 2,)
+        for source in ({"sourceId": "userId:5"} if odd else {"sourceLabel": "Sync in"},)
+    ]
+    contact = replace(a_contact("none"), history={STATUS: turns})
+    found = at_odds(View(spoken(language), contact, NOW), STATUS)
+    assert found is not None
+    assert found.why == " ".join(TO_AND_FRO[language].split())
 
 
 def test_the_explanation_says_the_same() -> None:

@@ -52,7 +52,10 @@ def test_a_b_a_b_by_two_writers_is_ping_pong_and_names_both() -> None:
     found = told(*entries)
     assert found is not None
     assert found.values == ("A", "B")
-    assert [w.name for w in found.writers] == ["INTEGRATION (INTEGRATION 0)", "Requalify leads (AUTOMATION_PLATFORM 1)"]
+    assert [w.named() for w in found.writers] == [
+        "INTEGRATION (INTEGRATION 0)",
+        "Requalify leads (AUTOMATION_PLATFORM 1)",
+    ]
     assert len(found.times) == 3
     assert found.until == ago(hours=1) + PAUSE
 
@@ -94,7 +97,7 @@ def test_hubsync_is_one_of_the_writers_and_called_by_its_name() -> None:
     ours = tuple(OurWrite("p", "B", below[n - 1], NOW, "a_rule", NOW) for n in (1, 3))
     found = told(*entries, ours=ours)
     assert found is not None
-    assert [w.name for w in found.writers] == ["INTEGRATION (INTEGRATION 0)", "hubsync"]
+    assert [w.named() for w in found.writers] == ["INTEGRATION (INTEGRATION 0)", "hubsync"]
 
 
 def test_what_hubsync_put_back_is_no_turn() -> None:
