@@ -17,6 +17,7 @@ from hubsync.policy.spec import Language
 from hubsync.rulefiles.advice import advise
 from hubsync.rulefiles.cases import load_cases, run_cases
 from hubsync.rulefiles.load import load_rules
+from hubsync.rulefiles.mutants import SURVIVED, share, try_mutants
 from hubsync.rulefiles.outcomes import done
 from hubsync.rulefiles.packs import TOLD, about, assemble, laid_over, names
 from hubsync.sandbox import Portal, Sandbox
@@ -34,6 +35,14 @@ def test_a_pack_has_no_fault_no_finding_and_its_cases_hold(name: str, made: Call
     loaded.compile()
     assert [str(finding) for finding in advise(loaded)] == []
     assert [str(result) for result in run_cases(made(name)) if not result.ok] == []
+
+
+@pytest.mark.parametrize("name", ["universal"])
+def test_the_cases_of_a_pack_catch_95_of_100_mistakes_in_its_rules(name: str, made: Callable[[str], Path]) -> None:
+    tried = try_mutants(made(name), briefly=True)
+    unnoticed = [str(mutant) for mutant in tried if mutant.verdict == SURVIVED]
+    assert len(tried) > 500
+    assert share(tried) >= 95, "\n".join(["`hubsync rules test --mutants` tells what is left of these:", *unnoticed])
 
 
 @pytest.mark.parametrize("name", PACKS)

@@ -18,6 +18,9 @@ from hubsync.policy.rules import AUTO, Cell, Residual, Rule, all_of, any_of
 from hubsync.policy.view import DEALS, View
 from hubsync.policy.vocabulary import Terms
 
+Place = tuple[str, str]
+"""Lead status and Lifecycle stage, as HubSpot's values; "" for none."""
+
 
 class _Probe(View):
     """Just enough of a view to ask a condition about one status or stage."""
@@ -36,17 +39,19 @@ class _Words:
 
 
 def lay_out(
-    rules: Sequence[Rule], statuses: Terms, stages: Terms, portal: PortalSpec
-) -> Mapping[tuple[str, str], Cell]:
-    """Every (status value, stage value), empty ones included, with the rules that can hold there."""
-    probes = {value: _Probe(statuses, stages, value, "") for value in ("", *(t.value for t in statuses.terms))}
+    rules: Sequence[Rule], statuses: Terms, stages: Terms, portal: PortalSpec, at: Place | None = None
+) -> Mapping[Place, Cell]:
+    """Every combination, empty values included, with the rules that can hold there; or one of them alone (`at`)."""
+    lines = ("", *(t.value for t in statuses.terms)) if at is None else at[:1]
+    columns = ("", *(t.value for t in stages.terms)) if at is None else at[1:]
+    probes = {status: _Probe(statuses, stages, status, "") for status in lines}
     sifted = {rule: _Sifted.of(rule, probes) for rule in rules}
-    table: dict[tuple[str, str], Cell] = {}
-    for stage in ("", *(t.value for t in stages.terms)):
+    table: dict[Place, Cell] = {}
+    for stage in columns:
         probe = _Probe(statuses, stages, "", stage)
         inside = _rules_at(rules, stages.key(stage), stages, portal)
         here = [(sifted[rule], held) for rule in inside if (held := _open(rule, _of_stage, probe))]
-        for status in probes:
+        for status in lines:
             left = [one.left(both) for one, held in here if (both := held & one.open_at[status])]
             dealless = _cell([without for _, without in left if without is not None])
             table[status, stage] = _cell([with_deals for with_deals, _ in left], dealless)
@@ -117,7 +122,7 @@ class _Sifted:
     @classmethod
     def of(cls, rule: Rule, probes: Mapping[str, View]) -> Self:
         open_at = {value: _open(rule, _of_status, probe) for value, probe in probes.items()}
-        return cls(rule, open_at, _open(rule, _of_deals, probes[""]))
+        return cls(rule, open_at, _open(rule, _of_deals, next(iter(probes.values()))))
 
     def left(self, bits: int) -> tuple[Residual, Residual | None]:
         """What is left to ask where these groups are open, and of a contact without deals, if it can hold for one."""

@@ -74,6 +74,16 @@ def compile_policy(
     return _Compiler(files, schema or ideal_schema(files.portal), calendars, report, settle).policy()
 
 
+def compile_rules(files: RuleSet, whole: Policy, report: Report) -> tuple[Rule, ...]:
+    """The rules and cells of the matrix of a part of some rule files, each in its own mode.
+
+    `whole` is the policy of all of the files, for the portal that they describe.
+    """
+    compiler = _Compiler(files, ideal_schema(files.portal), whole.calendars, report, None)
+    compiler.data = whole.data
+    return compiler.rules()
+
+
 @dataclass(slots=True)
 class _Compiler:
     files: RuleSet
@@ -89,6 +99,7 @@ class _Compiler:
     asked: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     data: DataTerms = field(default_factory=DataTerms)
+    quiet_status: timedelta = timedelta()
 
     def __post_init__(self) -> None:
         portal = self.files.portal
@@ -123,14 +134,10 @@ class _Compiler:
         portal = self.files.portal
         check_portal(portal, self.report)
         self.gaps += gaps_of(portal, self.schema, self.absent)
-        quiet = self.quiet(portal.settling.status, PORTAL, ("settling", "status"))
-        combination = self.quiet(portal.settling.combination, PORTAL, ("settling", "combination"))
         managed = self._managed()
         self.data = compile_data(self)
-        automations = compile_automations(self, quiet)
+        own = self.rules()
         foreign = compile_foreign(self)
-        table = matrix.compile_matrix(self, self.files.matrix, combination)
-        own = (*automations, *table)
         rules = self._capped(own)
         specs = {r.id: r for f in self.files.rules.values() for r in f.rules}
         seen = scope_mark(portal.scope, [key for key, stage in portal.stages.items() if stage.managed], self)
@@ -142,7 +149,7 @@ class _Compiler:
             stage_order={t.value: t.order for t in self.stages.terms if t.order is not None},
             managed=managed,
             writers=dict(portal.writers),
-            quiet_status=quiet,
+            quiet_status=self.quiet_status,
             deals=self._deal_terms(),
             data=self.data,
             engagements=self._engagement_terms(),
@@ -176,6 +183,14 @@ class _Compiler:
             levels=compile_levels(self),
         )
         return replace(general, by_team=self._teams(own, general))
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule and every cell of the matrix that can run, in order, whatever the roll-out says."""
+        settling = self.files.portal.settling
+        self.quiet_status = self.quiet(settling.status, PORTAL, ("settling", "status"))
+        combination = self.quiet(settling.combination, PORTAL, ("settling", "combination"))
+        automations = compile_automations(self, self.quiet_status)
+        return (*automations, *matrix.compile_matrix(self, self.files.matrix, combination))
 
     def _managed_stages(self) -> frozenset[str]:
         stages = self.files.portal.stages

@@ -6,28 +6,26 @@ refuse, isn't counted. The verdicts don't depend on how many processes share the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from hubsync.policy.cells import lay_out
-from hubsync.policy.compile import MATRIX, compile_policy
+from hubsync.policy.compile import MATRIX
 from hubsync.policy.groups import KeyPath
 from hubsync.policy.policy import Policy
-from hubsync.policy.portal_spec import PortalSpec
-from hubsync.policy.rules import Cell, Residual, Rule
+from hubsync.policy.rules import Rule
 from hubsync.policy.ruleset import RuleSet
-from hubsync.policy.spec import MatrixSpec
-from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.rulefiles.cases import Case, load_cases
+from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.equivalence import Asking
 from hubsync.rulefiles.load import LoadedRules, load_rules
-from hubsync.rulefiles.mutations import Mutation, Words, of_row, of_rule
-from hubsync.rulefiles.outcomes import done
-from hubsync.rulefiles.playing import Played, play
+from hubsync.rulefiles.mutations import Mutation, Words, alone, of_row, of_rule
+from hubsync.rulefiles.playing import Case, play
+from hubsync.rulefiles.splicing import compiled_row, compiled_rule, spliced
+from hubsync.rulefiles.witnesses import Change, Witness, acting, likeliest
 
 CAUGHT, SURVIVED, SAME, REFUSED = "caught", "survived", "same", "refused"
 """What becomes of a mutant: some case fails; none does; it decides the same by construction; it is no rule."""
@@ -47,16 +45,17 @@ class Mutant:
         return f"{self.file}:{self.line}: {self.about}: {self.says}: no case notices"
 
 
-def try_mutants(folder: Path, about: str | None = None, jobs: int = 1) -> list[Mutant]:
+def try_mutants(folder: Path, about: str | None = None, jobs: int = 1, *, briefly: bool = False) -> list[Mutant]:
     """Every mutant of the rules in a folder with its verdict, in the order of the files.
 
     `about` narrows it to rules (or the matrix) with this text in their id, playbook id or file. The cases must pass.
+    `briefly`: only cases that promise to tell are played; some other one may notice what they don't.
     """
-    bench = Bench(folder)
+    bench = Bench(folder, briefly)
     wanted = [number for number, target in enumerate(bench.targets) if about is None or target.mentions(about)]
     if jobs <= 1 or len(wanted) < 2 * jobs:
         return [bench.verdict(number) for number in wanted]
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _start, (folder,)) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _start, (folder, briefly)) as pool:
         return list(pool.map(_verdict, wanted, chunksize=8))
 
 
@@ -69,10 +68,10 @@ def share(mutants: Sequence[Mutant]) -> float:
 _bench: Bench
 
 
-def _start(folder: Path) -> None:
+def _start(folder: Path, briefly: bool) -> None:
     """What each process of a pool begins with."""
     global _bench
-    _bench = Bench(folder)
+    _bench = Bench(folder, briefly)
 
 
 def _verdict(number: int) -> Mutant:
@@ -94,40 +93,24 @@ class _Target:
         return any(text.casefold() in word.casefold() for word in (self.file, self.about, self.playbook))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """A policy that some cases are played with, the mutant in it, and the rules before and after."""
-
-    case: Case
-    before: tuple[Rule, ...]
-    after: tuple[Rule, ...]
-    policy: Policy
-
-    def matters(self, former: Policy, stands: Iterable[tuple[str, str]]) -> bool:
-        """Whether any of these rules is asked at one of these combinations, before or after."""
-        names = {r.id for r in (*self.before, *self.after)}
-        return any(_asks(policy.cells.get(at), names) for at in stands for policy in (former, self.policy))
-
-
 @dataclass(slots=True)
 class Bench:
     """The rules of a folder, their cases, played once, and everything that can be changed."""
 
     folder: Path
+    briefly: bool = False
     rules: LoadedRules = field(init=False)
-    played: list[Played] = field(init=False)
+    witnesses: list[Witness] = field(init=False)
     targets: list[_Target] = field(init=False)
-    stands: list[frozenset[tuple[str, str]]] = field(init=False)
-    """Per case: the combinations of Lead status and Lifecycle stage that come up in it."""
-    acted: list[frozenset[str]] = field(init=False)
-    """Per case: the rules that act in it."""
-    _rows: dict[tuple[int, int], Policy | None] = field(default_factory=dict, repr=False)
+    policies: list[Case] = field(init=False)
+    """A case for each policy that cases are played with, the one of most cases first."""
 
     def __post_init__(self) -> None:
         self.rules = load_rules(self.folder)
-        self.played = [play(case) for case in load_cases(self.folder, self.rules)]
-        self.stands = [_stands(one) for one in self.played]
-        self.acted = [_acted(one) for one in self.played]
+        self.witnesses = [Witness.of(play(case)) for case in load_cases(self.folder, self.rules)]
+        count = Counter(id(one.policy) for one in self.witnesses)
+        first = {id(one.policy): one.case for one in reversed(self.witnesses)}
+        self.policies = [first[policy] for policy, _ in count.most_common()]
         self.targets = list(self._targets())
 
     def _targets(self) -> Iterator[_Target]:
@@ -150,63 +133,25 @@ class Bench:
         return Mutant(document.file, line, target.about, target.mutation.says, self._judge(target))
 
     def _judge(self, target: _Target) -> str:
-        grounds: dict[int, _Ground | None] = {}
-        acting = [n for n in range(len(self.played)) if target.about in self.acted[n]]
-        others = [n for n in range(len(self.played)) if target.about not in self.acted[n]]
-        for numbers in (acting, others):
-            verdict = self._verdict_of(numbers, target, grounds)
-            if verdict:
-                return verdict
-            if self._changes_nothing(target, [ground for ground in grounds.values() if ground is not None]):
-                return SAME
-        return SURVIVED
+        """What becomes of a mutant: first by the cases that promise to tell, then by all others."""
+        mutant = _Grown(target)
+        home = next((c for c in map(mutant.change, self.policies) if c is None or c.before or c.after), None)
+        if home is None:
+            return REFUSED
+        verdict = mutant.verdict(likeliest(home, self.witnesses, target.file, conditions=target.mutation.asks))
+        if verdict:
+            return verdict
+        stirred = acting(home, self.witnesses, target.file)
+        if self._changes_nothing(target, mutant.grown(one.case for one in stirred)):
+            return SAME
+        return mutant.verdict(stirred if self.briefly else (*stirred, *self.witnesses)) or SURVIVED
 
-    def _verdict_of(self, numbers: Iterable[int], target: _Target, grounds: dict[int, _Ground | None]) -> str:
-        """Caught or refused, if one of these cases tells; "" otherwise."""
-        for number in numbers:
-            case = self.played[number].case
-            policy = case.situation.policy
-            if id(policy) not in grounds:
-                grounds[id(policy)] = self._ground(case, target)
-            ground = grounds[id(policy)]
-            if ground is None:
-                return REFUSED
-            if not ground.matters(policy, self.stands[number]):
-                continue
-            if not play(replace(case, situation=replace(case.situation, policy=ground.policy))).result.ok:
-                return CAUGHT
-        return ""
-
-    def _ground(self, case: Case, target: _Target) -> _Ground | None:
-        """The policy of a case with the mutant in it; None where the rule files refuse the mutant."""
-        files, policy = _files(case), case.situation.policy
-        change: Callable[[Any], Any] = target.mutation.change
-        if target.file == MATRIX:
-            row = files.matrix.matrix[target.number]
-            key = id(policy), target.number
-            if key not in self._rows:
-                self._rows[key] = _part(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[row])), MATRIX)
-            old = self._rows[key]
-            before = old.rules if old is not None else ()
-            part = _part(case, replace(files, rules={}, matrix=MatrixSpec(matrix=[change(row)])), MATRIX)
-        else:
-            spec = change(files.rules[target.file].rules[target.number])
-            content = {name: one.model_copy(update={"rules": []}) for name, one in files.rules.items()}
-            rules = [spec] if spec is not None else []
-            content[target.file] = content[target.file].model_copy(update={"rules": rules})
-            before = tuple(r for r in policy.rules if r.id == target.about)
-            part = _part(case, replace(files, rules=content, matrix=MatrixSpec(matrix=[])), target.file)
-        if part is None:
-            return None
-        after = tuple(r for r in part.rules if r.matrix or r.id == target.about)
-        return _Ground(case, before, after, _spliced(policy, before, after, files.portal))
-
-    def _changes_nothing(self, target: _Target, grounds: Sequence[_Ground]) -> bool:
+    def _changes_nothing(self, target: _Target, changes: Sequence[tuple[Case, Change]]) -> bool:
         """Whether the mutant decides the same by construction, wherever the rule is on."""
-        on = [ground for ground in grounds if ground.before]
+        on = [(case, change) for case, change in changes if change.before]
         if target.mutation.also:
-            return bool(on) and all(self._never_meet(g.case, g.before[0], target) for g in on)
-        return bool(on) and all(_same(g.case, g.before, g.after, target) for g in on)
+            return bool(on) and all(self._never_meet(case, change.before[0], target) for case, change in on)
+        return bool(on) and all(_same(case, change, target) for case, change in on)
 
     def _never_meet(self, case: Case, rule: Rule, target: _Target) -> bool:
         """Whether the rule and the one it outranks can't want different values at once."""
@@ -222,7 +167,59 @@ class Bench:
         return not Asking(policy, _files(case).portal).meet(rule, other, (one.cause or "", two.cause or ""))
 
 
-def _same(case: Case, before: Sequence[Rule], after: Sequence[Rule], target: _Target) -> bool:
+@dataclass(slots=True)
+class _Grown:
+    """A mutant in every policy that it was tried in so far."""
+
+    target: _Target
+    changes: dict[int, tuple[Case, Change | None]] = field(default_factory=dict)
+    """By the policy's id: a case that is played with it, and the mutant in it, None where the rule files refuse it."""
+    tried: set[int] = field(default_factory=set)
+
+    def change(self, case: Case) -> Change | None:
+        """The policy of a case with the mutant in it; None where the rule files refuse the mutant."""
+        key = id(case.situation.policy)
+        if key not in self.changes:
+            self.changes[key] = case, _change(case, self.target)
+        return self.changes[key][1]
+
+    def grown(self, cases: Iterable[Case]) -> list[tuple[Case, Change]]:
+        """The mutant in the policies of these cases and in those before, each with a case of it."""
+        for case in cases:
+            self.change(case)
+        return [(case, change) for case, change in self.changes.values() if change is not None]
+
+    def verdict(self, witnesses: Iterable[Witness]) -> str:
+        """Caught or refused, if one of these cases tells; "" otherwise."""
+        for one in witnesses:
+            if id(one) not in self.tried:
+                self.tried.add(id(one))
+                change = self.change(one.case)
+                if change is None:
+                    return REFUSED
+                if change.caught_by(one):
+                    return CAUGHT
+        return ""
+
+
+def _change(case: Case, target: _Target) -> Change | None:
+    files, policy = _files(case), case.situation.policy
+    mutated: Callable[[Any], Any] = target.mutation.change
+    if target.file == MATRIX:
+        row, status = files.matrix.matrix[target.number], target.mutation.status
+        before = compiled_row(alone(row, status), files, policy) or ()
+        after = compiled_row(alone(mutated(row), status), files, policy)
+    else:
+        spec = mutated(files.rules[target.file].rules[target.number])
+        before = tuple(r for r in policy.rules if r.id == target.about)
+        after = compiled_rule(spec, target.file, files, policy) if spec is not None else ()
+    if after is None:
+        return None
+    return Change(policy, before, after, spliced(policy, before, after, files.portal), target.mutation.also)
+
+
+def _same(case: Case, change: Change, target: _Target) -> bool:
+    before, after = change.before, change.after
     if target.mutation.path[:1] == ("settle",):
         return [r.quiet for r in before] == [r.quiet for r in after]
     if not target.mutation.asks or [r.watches for r in before] != [r.watches for r in after]:
@@ -249,68 +246,3 @@ def _files(case: Case) -> RuleSet:
     if case.rules is None:
         raise TypeError(f"{case.name}: a case without its rule files can't be played against a mutant")
     return case.rules.files
-
-
-def _part(case: Case, files: RuleSet, file: str) -> Policy | None:
-    """A part of the files, compiled; None where that part has a fault of its own."""
-    faults: list[KeyPath] = []
-
-    def report(where: str, path: KeyPath, _message: str) -> None:
-        if where == file and path != ("matrix",) and "outranks" not in path:
-            faults.append(path)
-
-    policy = compile_policy(replace(files, rollout=None), None, case.situation.policy.calendars, report)
-    return None if faults else policy
-
-
-def _spliced(policy: Policy, before: Sequence[Rule], after: Sequence[Rule], portal: PortalSpec) -> Policy:
-    """The policy with some rules in the place of others."""
-    gone = {r.id for r in before}
-    cells = dict(policy.cells)
-    for key, fresh in lay_out(after, policy.statuses, policy.stages, portal).items():
-        if fresh.everything or _asks(cells[key], gone):
-            cells[key] = _merged(cells[key], fresh, gone)
-    return replace(policy, rules=(*(r for r in policy.rules if r.id not in gone), *after), cells=cells)
-
-
-def _merged(cell: Cell, fresh: Cell, gone: set[str]) -> Cell:
-    """A cell without the rules that are gone and with those of another."""
-
-    def both(old: Iterable[Residual], new: Iterable[Residual]) -> tuple[Residual, ...]:
-        return (*(r for r in old if r.rule.id not in gone), *new)
-
-    return Cell(
-        autos=both(cell.autos, fresh.autos),
-        cells=both(cell.cells, fresh.cells),
-        notes=tuple(sorted(both(cell.notes, fresh.notes), key=lambda r: (r.rule.matrix, r.rule.id))),
-        tasks=both(cell.tasks, fresh.tasks),
-        dealless=_merged(cell.dealless, fresh.dealless, gone) if cell.dealless and fresh.dealless else cell.dealless,
-    )
-
-
-def _asks(cell: Cell | None, rules: set[str]) -> bool:
-    return cell is not None and any(r.rule.id in rules for r in cell.everything)
-
-
-def _stands(played: Played) -> frozenset[tuple[str, str]]:
-    """Every combination of the values that Lead status and Lifecycle stage have, or are wanted to have, in a case."""
-    found: set[tuple[str, str]] = set()
-    for look in played.looks:
-        values = {name: {look.situation.contact.properties.get(name) or ""} for name in (STATUS, STAGE)}
-        for name, value in (
-            *((c.property, c.new) for c in look.decision.changes),
-            *((s.target, s.value) for s in look.decision.superseded),
-        ):
-            if name in values:
-                values[name].add(value)
-        found |= {(status, stage) for status in values[STATUS] for stage in values[STAGE]}
-    return frozenset(found)
-
-
-def _acted(played: Played) -> frozenset[str]:
-    return frozenset(
-        outcome.rule
-        for look in played.looks
-        for outcome in done(look.decision, look.situation.policy)
-        if outcome.rule is not None and outcome.kind != "withdrawn"
-    )

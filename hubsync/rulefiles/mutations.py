@@ -77,6 +77,8 @@ class Mutation:
     """Whether it changes conditions alone."""
     also: str = ""
     """The other rule that it is about (`outranks`)."""
+    status: str = ""
+    """The Lead status whose answer in a row of the matrix it changes."""
 
 
 def of_rule(spec: RuleSpec, words: Words) -> Iterator[Mutation]:
@@ -240,7 +242,7 @@ def of_row(row: MatrixRowSpec, words: Words) -> Iterator[Mutation]:
         path: KeyPath = ("cells", names)
         for status in (n.strip() for n in names.split(",")):
             for says, other, asks in _answers(cell, words):
-                yield Mutation(path, f"{status}: {says}", _answer(names, status, other), asks)
+                yield Mutation(path, f"{status}: {says}", _answer(names, status, other), asks, status=status)
 
 
 def _answers(cell: Any, words: Words) -> Iterator[tuple[str, Any, bool]]:
@@ -279,6 +281,13 @@ def _answer(names: str, status: str, cell: Any) -> Callable[[MatrixRowSpec], Mat
         return row.model_copy(update={"cells": {**kept, status: cell}})
 
     return change
+
+
+def alone(row: MatrixRowSpec, status: str) -> MatrixRowSpec:
+    """The row with the answer for one status; to every other one it says `fits`."""
+    others = [s for names in row.cells for n in names.split(",") if (s := n.strip()) != status]
+    answer = next(cell for names, cell in row.cells.items() if status in (n.strip() for n in names.split(",")))
+    return row.model_copy(update={"cells": {status: answer, **({", ".join(others): "fits"} if others else {})}})
 
 
 def _durations(text: str) -> Iterator[str]:

@@ -102,6 +102,15 @@ def test_an_order_between_rules_counts_where_both_can_hold_at_once(
     assert verdicts(folder)["outranks without two"] == verdict
 
 
+def test_an_order_between_rules_is_caught_where_a_case_has_both_at_once(write_cases: Write) -> None:
+    expect = "expect: [{set: {lead_status: new}, rule: one}]"
+    folder = write_cases(
+        f"- {{name: tie, contact: {{lifecycle_stage: mql, lead_status: working}}, {expect}}}\n{ELSEWHERE}"
+    )
+    (folder / "new.yaml").write_text(TWO % "working", encoding="utf-8")
+    assert verdicts(folder)["outranks without two"] == CAUGHT
+
+
 def test_a_cell_of_the_matrix_is_changed_for_each_lead_status_by_itself(write_cases: Write) -> None:
     folder = write_cases(
         "- {name: x, contact: {lifecycle_stage: customer, lead_status: new}, expect: [{finding: cell_customer_new}]}"
@@ -114,6 +123,16 @@ def test_a_cell_of_the_matrix_is_changed_for_each_lead_status_by_itself(write_ca
 def test_several_processes_come_to_the_same_verdicts(write_cases: Write) -> None:
     folder = write_cases(FIRES)
     assert try_mutants(folder, "new.yaml", jobs=2) == try_mutants(folder, "new.yaml")
+
+
+def test_briefly_nothing_is_caught_that_all_cases_let_pass(write_cases: Write) -> None:
+    folder = write_cases(f"{FIRES}\n{NEARLY}")
+    briefly = try_mutants(folder, briefly=True)
+    thoroughly = try_mutants(folder)
+    assert [(m.about, m.says) for m in briefly] == [(m.about, m.says) for m in thoroughly]
+    pairs = {(b.verdict, t.verdict) for b, t in zip(briefly, thoroughly, strict=True)}
+    assert {(CAUGHT, CAUGHT), (SURVIVED, SURVIVED)} <= pairs
+    assert pairs <= {(CAUGHT, CAUGHT), (SURVIVED, SURVIVED), (SURVIVED, CAUGHT), (SAME, SAME)}
 
 
 def test_the_share_counts_neither_what_decides_the_same_nor_what_is_no_rule() -> None:
