@@ -16,7 +16,7 @@ from hubsync.cli.runs import portal_of
 from hubsync.cli.since import moment_of
 from hubsync.policy.changes import OPS
 from hubsync.rulefiles.load import load_rules
-from hubsync.store.values import Write
+from hubsync.store.values import Portal, Write
 from hubsync.sync.plan import instant
 
 COLUMNS = (
@@ -50,15 +50,16 @@ def digests(
     moment = moment_of(since, policy) if since else None
     with database_of(context) as store:
         portal = portal_of(store, invocation(context).portal)
-        zone = next((p.time_zone for p in store.portals() if p.id == portal and p.time_zone), "UTC")
-        rows = [_as_json(row, portal, ZoneInfo(zone)) for row in store.notices.listed(portal, moment)]
+        known = next(p for p in store.portals() if p.id == portal)
+        rows = [_as_json(row, known) for row in store.notices.listed(portal, moment)]
     rows = sorted((r for r in rows if to in {None, r["to"]}), key=_order)
     emit(_report(portal, moment, rows), form=form, out=out)
     return 0
 
 
-def _as_json(row: Write, portal: int, zone: ZoneInfo) -> dict[str, Any]:
+def _as_json(row: Write, portal: Portal) -> dict[str, Any]:
     recipient = row.facts.get("recipient")
+    zone, site = ZoneInfo(portal.time_zone or "UTC"), portal.ui_domain or "app.hubspot.com"
     told = row.answered_at
     return {
         "to": row.facts.get("to") if recipient else OPS,
@@ -66,7 +67,7 @@ def _as_json(row: Write, portal: int, zone: ZoneInfo) -> dict[str, Any]:
         "day": told.astimezone(zone).date().isoformat() if told is not None else None,
         "kind": row.kind,
         "contact": row.contact,
-        "link": f"https://app.hubspot.com/contacts/{portal}/record/0-1/{row.contact}",
+        "link": f"https://{site}/contacts/{portal.id}/record/0-1/{row.contact}",
         "text": row.after,
         "rule": row.rule,
         "playbook": row.playbook,

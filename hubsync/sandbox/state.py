@@ -84,6 +84,7 @@ class Portal:
         self.time_zone = time_zone
         self.currency = currency
         self.account_type = account_type
+        self.ui_domain = "app.hubspot.com"
         self.switches = switches or Switches()
         self.directory = Directory()
         self.journal = Journal(journal_limit)

@@ -103,7 +103,10 @@ class Service:
     def start(self) -> None:
         """Begin. Raises PortalError or StoreError where the portal or the database can't be used at all."""
         session = self.reload.session
-        self.store.remember_portal(self.portal, at=self._now(), time_zone=session.portal.account.time_zone)
+        account = session.portal.account
+        self.store.remember_portal(
+            self.portal, at=self._now(), time_zone=account.time_zone, ui_domain=account.ui_domain
+        )
         self.store.set_active_digest(self.portal, session.portal.policy.digest)
         self.worker.contacts = self.gateway.count_contacts()
         self._poller.start_at(last_completed(self.store, self.portal, self._now()) or self._now())

@@ -13,7 +13,7 @@ from hubsync.store.sql import insert_into
 from hubsync.store.tables import cursor as cursor_table
 from hubsync.store.tables import portal as portal_table
 from hubsync.store.tables import rule_activation
-from hubsync.store.values import Portal
+from hubsync.store.values import Learned, Portal
 
 
 def known(tx: Connection) -> int | None:
@@ -25,25 +25,16 @@ def known(tx: Connection) -> int | None:
 def every(tx: Connection) -> tuple[Portal, ...]:
     """All portals by id."""
     c = portal_table.c
-    columns = (c.portal_id, c.time_zone, c.app_id, c.effective_since, c.active_digest, c.remembered_at)
+    columns = (c.portal_id, c.time_zone, c.app_id, c.effective_since, c.active_digest, c.remembered_at, c.ui_domain)
     return tuple(Portal(*row) for row in tx.execute(select(*columns).order_by(c.portal_id)))
 
 
-def remember(tx: Connection, portal: int, *, at: datetime, time_zone: str | None, app_id: str | None) -> None:
+def remember(tx: Connection, portal: int, at: datetime, learned: Learned) -> None:
     """Upserts a portal; None keeps what is known."""
-    statement = insert_into(tx, portal_table).values(
-        portal_id=portal, remembered_at=at, time_zone=time_zone, app_id=app_id
-    )
+    statement = insert_into(tx, portal_table).values(portal_id=portal, remembered_at=at, **learned)
     new, old = statement.excluded, portal_table.c
-    tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[old.portal_id],
-            set_={
-                "time_zone": func.coalesce(new.time_zone, old.time_zone),
-                "app_id": func.coalesce(new.app_id, old.app_id),
-            },
-        )
-    )
+    kept = {name: func.coalesce(new[name], old[name]) for name in ("time_zone", "app_id", "ui_domain")}
+    tx.execute(statement.on_conflict_do_update(index_elements=[old.portal_id], set_=kept))
 
 
 def effective_since(tx: Connection, portal: int) -> datetime | None:

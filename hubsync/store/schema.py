@@ -22,7 +22,7 @@ from hubsync.store.faults import named
 from hubsync.store.location import SqliteFile
 
 VERSION_TABLE = "hubsync_schema"
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision, oldest first, as in migrations/versions."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from hubsync.store import history, identity, leases, ledger, mirror, plans, portals, runs, tombstones, tuning, work
 from hubsync.store.engine import Database
@@ -21,6 +21,7 @@ from hubsync.store.parking import Parking
 from hubsync.store.purging import Purging
 from hubsync.store.values import (
     Holder,
+    Learned,
     Look,
     NewWrite,
     Override,
@@ -78,12 +79,10 @@ class Store:
         with self._db.read() as tx:
             return portals.every(tx)
 
-    def remember_portal(
-        self, portal: int, *, at: datetime, time_zone: str | None = None, app_id: str | None = None
-    ) -> None:
+    def remember_portal(self, portal: int, *, at: datetime, **learned: Unpack[Learned]) -> None:
         """Notes a portal, or what was learned of it; None keeps what is known."""
         with self._db.write() as tx:
-            portals.remember(tx, portal, at=at, time_zone=time_zone, app_id=app_id)
+            portals.remember(tx, portal, at, learned)
 
     def effective_since(self, portal: int) -> datetime | None:
         """The moment of the first `--write` (B1), None before it."""

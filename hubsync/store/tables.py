@@ -32,6 +32,7 @@ portal = Table(
     Column("effective_since", Moment),
     Column("active_digest", Text),
     Column("remembered_at", Moment, nullable=False),
+    Column("ui_domain", Text),
 )
 
 contact = Table(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 WriteKind = Literal["set", "task", "undo", "withdraw", "digest", "alert"]
 NOTICES: frozenset[WriteKind] = frozenset({"digest", "alert"})
@@ -30,7 +30,10 @@ contact that it became tells nothing of it.
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """A portal this database serves. `app_id` is our own app's, where known, `active_digest` that of the rules."""
+    """A portal this database serves. `app_id` is our own app's, where known, `active_digest` that of the rules.
+
+    `ui_domain` is where people see its records, such as app-eu1.hubspot.com.
+    """
 
     id: int
     time_zone: str | None
@@ -38,6 +41,15 @@ class Portal:
     effective_since: datetime | None
     active_digest: str | None
     remembered_at: datetime
+    ui_domain: str | None = None
+
+
+class Learned(TypedDict, total=False):
+    """What is learned of a portal now and then."""
+
+    time_zone: str | None
+    app_id: str | None
+    ui_domain: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,9 @@ def write_bulk(
         if not spool.count:
             return bulk
         announce(bulk)
-        store.remember_portal(portal.id, at=started, time_zone=portal.account.time_zone)
+        store.remember_portal(
+            portal.id, at=started, time_zone=portal.account.time_zone, ui_domain=portal.account.ui_domain
+        )
         bulk.run = store.start_run(
             portal.id, asked.kind, _args(asked), portal.policy.digest, started, epoch=lease.epoch
         )

@@ -254,7 +254,7 @@ def _reading_book(session: Session, now: datetime) -> Dresser:
 def first_write(session: Session, store: Store, now: datetime) -> None:
     """B1: the first write stamps from when causes count; new rules count from when they are first on."""
     portal = session.portal
-    store.remember_portal(portal.id, at=now, time_zone=portal.account.time_zone)
+    store.remember_portal(portal.id, at=now, time_zone=portal.account.time_zone, ui_domain=portal.account.ui_domain)
     if store.effective_since(portal.id) is None:
         store.set_effective_since(portal.id, session.effective_since or now)
     note_outage(store, portal.id, now)

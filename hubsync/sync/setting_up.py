@@ -150,7 +150,9 @@ def write_setup(session: Session, store: Store, spec: PortalSpec) -> Setup:
                 status=403,
                 scopes=setup.missing_scopes,
             )
-        store.remember_portal(portal.id, at=started, time_zone=portal.account.time_zone)
+        store.remember_portal(
+            portal.id, at=started, time_zone=portal.account.time_zone, ui_domain=portal.account.ui_domain
+        )
         adds = {"adds": [a.name for a in setup.additions if a.state == "planned"]}
         setup.run = store.start_run(portal.id, KIND, adds, portal.policy.digest, started, epoch=lease.epoch)
         state: RunState = "failed"

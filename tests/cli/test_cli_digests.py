@@ -42,6 +42,14 @@ def test_every_entry_is_listed_by_recipient_with_a_link(
     assert owners["text"] == "Unqualified since 25 February: choose Nurture or Disqualified, and give the reason."
 
 
+def test_links_lead_to_where_the_portal_is_seen(cli_desk: Desk, hubsync_json: Json) -> None:
+    cli_desk.portal.ui_domain = "app-eu1.hubspot.com"
+    contact = cli_desk.lead("ATTEMPTED_TO_CONTACT", at=ago(days=7, hours=1))
+    assert run(["sync", "--full", "--write"]) == 0
+    links = {d["link"] for d in hubsync_json("report", "digests")[1]["digests"]}
+    assert links == {f"https://app-eu1.hubspot.com/contacts/{cli_desk.portal.portal_id}/record/0-1/{contact}"}
+
+
 def test_only_one_kind_of_recipient_may_be_asked_for(told: tuple[str, str], hubsync_json: Json) -> None:
     assert [d["contact"] for d in hubsync_json("report", "digests", "--to", "ops")[1]["digests"]] == [told[0]]
     assert hubsync_json("report", "digests", "--to", "manager")[1]["digests"] == []

@@ -12,7 +12,8 @@ def test_a_database_knows_the_portal_it_serves(store: Store) -> None:
     assert store.known_portal() == PORTAL
     store.remember_portal(PORTAL, at=NOW + MINUTE, time_zone="US/Eastern")
     store.remember_portal(PORTAL, at=NOW + MINUTE, app_id="54321")
-    assert store.portals() == (Portal(PORTAL, "US/Eastern", "54321", None, None, NOW),)
+    store.remember_portal(PORTAL, at=NOW + MINUTE, ui_domain="app-eu1.hubspot.com")
+    assert store.portals() == (Portal(PORTAL, "US/Eastern", "54321", None, None, NOW, "app-eu1.hubspot.com"),)
 
 
 def test_a_database_of_several_portals_has_no_one_portal_and_lists_them(store: Store) -> None:

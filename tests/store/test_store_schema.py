@@ -16,7 +16,7 @@ from hubsync.store import open_store, schema, upgrade
 from hubsync.store.engine import Database
 from hubsync.store.location import locate
 from hubsync.store.tables import metadata
-from tests.store.builders import PORTAL, a_run
+from tests.store.builders import NOW, PORTAL, a_run
 
 
 def test_the_migrated_schema_is_that_of_the_code(database_url: str, tmp_path: Path) -> None:
@@ -37,10 +37,12 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     database_url: str, tmp_path: Path
 ) -> None:
     with open_store(database_url, base=tmp_path) as store:
+        store.remember_portal(PORTAL, at=NOW, ui_domain="app-eu1.hubspot.com")
         a_run(store)
     database = Database(locate(database_url, tmp_path, read_only=False))
     with database.write() as tx:
         tx.execute(text("DROP TABLE faded"))
+        tx.execute(text("ALTER TABLE portal DROP COLUMN ui_domain"))
         tx.execute(text("UPDATE hubsync_schema SET version_num = '0001'"))
     database.close()
     with pytest.raises(StoreError, match="hubsync db upgrade"):
@@ -50,6 +52,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_and_keeps_its_rows
     with open_store(database_url, base=tmp_path) as store:
         assert len(store.runs(PORTAL)) == 1
         assert store.purging(PORTAL).faded(["101"]) == {}
+        assert [portal.ui_domain for portal in store.portals()] == [None]
 
 
 def test_every_migration_is_known_to_the_code_in_order() -> None:

@@ -111,7 +111,7 @@ def account(call: Call) -> Reply:
             "additionalCurrencies": [],
             "utcOffset": f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}",
             "utcOffsetMilliseconds": minutes * 60_000,
-            "uiDomain": "app.hubspot.com",
+            "uiDomain": portal.ui_domain,
             "dataHostingLocation": "na1",
         },
     )

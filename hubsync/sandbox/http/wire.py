@@ -53,7 +53,7 @@ class Shape:
         self._history = [name for name in dict.fromkeys(history) if name in defined]
         self._cap = portal.switches.history_cap if kind == "contacts" else _HISTORY_CAP_OTHERS
         self._associations = [KINDS[name] for name in associations if name in KINDS]
-        self._url = f"https://app.hubspot.com/contacts/{portal.portal_id}/record/{TYPE_IDS[kind]}/"
+        self._url = f"https://{portal.ui_domain}/contacts/{portal.portal_id}/record/{TYPE_IDS[kind]}/"
         self.with_history = bool(self._history)
 
     def show(
