@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from hubsync.policy.timeline import AUTOMATION
 from hubsync.rulefiles.case_spec import ActSpec
 
 NOW = datetime(2026, 3, 4, 10, tzinfo=UTC)
@@ -33,6 +35,18 @@ class Option:
     def timed(self) -> bool:
         """Whether it is something that happened at a moment."""
         return bool(self.acts)
+
+
+@lru_cache(maxsize=4_096)
+def happening(option: Option, at: datetime) -> tuple[ActSpec, ...]:
+    """The acts of an option at a moment. Made once for all starts: nothing changes them."""
+    return tuple(act(kind, detail, at, AUTOMATION) for kind, detail in option.acts)
+
+
+@lru_cache(maxsize=4_096)
+def entered(name: str, value: str, at: datetime, by: str) -> ActSpec:
+    """The entry of the status or the stage, made once for all starts."""
+    return act("set", {name: value}, at, by)
 
 
 def act(kind: str, detail: Any, at: datetime, by: str = "person") -> ActSpec:

@@ -7,7 +7,7 @@ apart (starts.py), and each is followed until it rests (course.py). What that le
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -68,8 +68,8 @@ def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
     classes = Classes(ground, place)
     if not classes.rules:
         return
-    compared: set[object] = set()
-    errands: set[object] = set()
+    compared: set[Hashable] = set()
+    errands: set[Hashable] = set()
     for start, course, horizon in _followed(ground, classes.alone(), "alone", verdict):
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
@@ -96,7 +96,7 @@ def _with_errands(ground: Ground, start: Start, horizon: Horizon, verdict: Verdi
         yield from checks.backlog(ground, start, course)
 
 
-def _first_of_its_kind(course: Course, seen: set[object], *, ordered: bool = True) -> bool:
+def _first_of_its_kind(course: Course, seen: set[Hashable], *, ordered: bool = True) -> bool:
     """Whether no contact at this combination was decided by the same rules before, their causes so `ordered`."""
     decision = course.looks[0].decision
     parts = [(c.rule, c.property, c.new, c.cause.at) for c in decision.changes]
@@ -114,8 +114,10 @@ def _first_of_its_kind(course: Course, seen: set[object], *, ordered: bool = Tru
 def _followed(
     ground: Ground, starts: Iterable[Start], kind: str, verdict: Verdict
 ) -> Iterator[tuple[Start, Course, Horizon]]:
+    seen: set[Hashable] = set()
     for start in starts:
-        situation = start.situation(ground, whole=False)
+        situation = start.situation(ground, whole=False) if start.key not in seen else None
+        seen.add(start.key)
         if situation is None:
             continue
         horizon = EVER if start.since is None else Horizon(start.since)

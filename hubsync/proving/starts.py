@@ -7,7 +7,7 @@ taken: once the rules that can still hold ask nothing more, the class is whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations, product
@@ -16,12 +16,14 @@ from hubsync.policy.conditions import Condition
 from hubsync.policy.timeline import AUTOMATION, PERSON
 from hubsync.policy.view import View
 from hubsync.proving.ground import NONE, Alive, Ground, Place
-from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option, act
+from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option, entered, happening
 from hubsync.proving.subjects import subject_of
 from hubsync.rulefiles.case_spec import ActSpec
 from hubsync.rulefiles.situations import Situation, SituationFault, build
 
 STATUS_ENTRY, STAGE_ENTRY = "lead_status", "lifecycle_stage"
+PAST = LONG_AGO + timedelta(days=100)
+"""When what has been so for long came about."""
 Rank = int
 AT_ONCE = 2
 """So many moments lie near one another in a start, in every order; whatever else is so has been so for long."""
@@ -31,13 +33,21 @@ APART = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One representative: words of a case. `since`: from when on causes count (B1); None: always."""
+    """One representative: words of a case. `since`: from when on causes count (B1); None: always.
+
+    `happened` is what `acts` say, with each one's moment, so that starts of one combination are told apart quickly.
+    """
 
     place: Place
     contact: tuple[tuple[str, str], ...]
     acts: tuple[ActSpec, ...]
     since: datetime | None = None
-    events: tuple[Option, ...] = ()
+    happened: tuple[tuple[datetime, Hashable], ...] = ()
+
+    @property
+    def key(self) -> Hashable:
+        """What tells it from the other starts of its combination."""
+        return self.contact, self.happened
 
     def situation(self, ground: Ground, *, whole: bool = True) -> Situation | None:
         """The contact as a decision sees it, None where none can be so; not `whole`: as rules that write see it."""
@@ -72,7 +82,7 @@ def laid(
         STATUS_ENTRY: place[0],
         STAGE_ENTRY: place[1],
     }
-    happened: list[tuple[datetime, int, ActSpec]] = []
+    happened: list[tuple[datetime, int, Hashable, tuple[ActSpec, ...]]] = []
     ranks = [e.rank for e in entries if e.rank is not None] + [rank for _, rank in things if rank is not None]
     last = max(ranks, default=0)
     for entry in entries:
@@ -81,13 +91,15 @@ def laid(
         if entry.rank is not None:
             at = NOW - APART * (1 + last - entry.rank)
             here = place[0] if entry.name == STATUS_ENTRY else place[1]
-            happened.append((at, 0, act("set", {entry.name: here}, at, entry.by)))
+            happened.append((at, 0, (entry.name, entry.by), (entered(entry.name, here, at, entry.by),)))
     for option, rank in things:
-        words |= dict(option.contact)
-        at = LONG_AGO + timedelta(days=100) if rank is None else NOW - APART * (1 + last - rank)
-        happened += [(at, 1, act(kind, detail, at, AUTOMATION)) for kind, detail in option.acts]
-    acts = tuple(one for _, _, one in sorted(happened, key=lambda h: (h[0], h[1])))
-    return Start(place, tuple(words.items()), acts, since, tuple(option for option, _ in things))
+        words |= option.contact
+        if option.acts:
+            at = PAST if rank is None else NOW - APART * (1 + last - rank)
+            happened.append((at, 1, option, happening(option, at)))
+    happened.sort(key=lambda h: (h[0], h[1]))
+    acts = tuple(one for *_, acts in happened for one in acts)
+    return Start(place, tuple(words.items()), acts, since, tuple((at, what) for at, _, what, _ in happened))
 
 
 def _text(at: datetime) -> str:
