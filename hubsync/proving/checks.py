@@ -10,7 +10,7 @@ from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Decision
 from hubsync.policy.contest import Want
 from hubsync.policy.decide import decide
-from hubsync.policy.policy import Horizon
+from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.settlement import Settlement
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
@@ -86,7 +86,7 @@ def _disputes(ground: Ground, look: Look, horizon: Horizon) -> Iterator[tuple[st
         values = {value for _, value in conflict.wants}
         endless = not all(ground.policy.rule(rule) for rule in rules)
         if endless:
-            rules = tuple(sorted({want.rule.id for want in _trail(ground, look, horizon)}))
+            rules = tuple(sorted({want.rule.id for want in _trail(look, horizon)}))
         if endless or (look.situation.contact.properties.get(conflict.property) or "") in values:
             message = f"{' and '.join(rules)} undo one another's {name} for one and the same cause"
             yield TERMINATION, message, rules
@@ -112,11 +112,11 @@ def _moves(ground: Ground, decision: Decision, situation: Situation) -> Iterator
             yield SAFETY, f"{moved[0].rule} breaks the lock of {lock.id} (A17)", (moved[0].rule, lock.id)
 
 
-def order_of_rules(ground: Ground, start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
-    """Whether the rules in another order decide otherwise."""
+def order_of_rules(turned: Policy, start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
+    """Whether the same rules `turned`, in another order, decide otherwise."""
     for number, look in enumerate(course.looks):
         if len(look.decision.changes) + len(look.decision.superseded) > 1 or look.decision.conflicts:
-            other = decide(ground.reversed, look.situation.contact, look.situation.now, horizon)
+            other = decide(turned, look.situation.contact, look.situation.now, horizon)
             if _outcome(other) != _outcome(look.decision):
                 rules = tuple(sorted({c.rule for c in (*other.changes, *look.decision.changes)}))
                 message = f"the order in which {' and '.join(rules)} stand in the files decides"
@@ -156,7 +156,7 @@ def one_by_one(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
         [one for one in start.acts if one.at == moments[0]],
         [one for one in start.acts if one.at > moments[0]],
     )
-    between = Start(start.place, start.contact, tuple(first)).situation(ground, whole=False)
+    between = Start(start.place, start.contact, tuple(first)).situation(course.looks[0].situation.policy)
     if between is None:
         return
     looked = Situation(between.policy, between.contact, moments[0] + timedelta(minutes=30))
@@ -201,20 +201,20 @@ class _Traced(Settlement):
         super()._apply(want, live)
 
 
-def _trail(ground: Ground, look: Look, horizon: Horizon) -> list[Want]:
+def _trail(look: Look, horizon: Horizon) -> list[Want]:
     """Everything that one decision writes on its way, in order."""
-    traced = _Traced(View(ground.policy, look.situation.contact, look.situation.now), horizon)
+    traced = _Traced(View(look.situation.policy, look.situation.contact, look.situation.now), horizon)
     traced.settle(live=True)
     return traced.trail
 
 
-def circles(ground: Ground, start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
+def circles(start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
     """Whether one decision comes back to a value that it has just left, with no cause but its own writes."""
     for number, look in enumerate(course.looks):
         for name in (STATUS, STAGE):
             if sum(s.target == name for s in look.decision.superseded) < 2:
                 continue
-            wants = [w for w in _trail(ground, look, horizon) if w.target == name]
+            wants = [w for w in _trail(look, horizon) if w.target == name]
             values = [wants[0].old, *(w.value for w in wants)] if wants else []
             steps = [v for n, v in enumerate(values) if n == 0 or values[n - 1] != v]
             if len(set(steps)) < len(steps):

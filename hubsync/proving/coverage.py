@@ -53,7 +53,7 @@ def _heard(ground: Ground, rule: Rule) -> Iterator[Fault]:
     held: tuple[Start, str] | None = None
     alone = replace(ground.policy, foreign=())
     for start in islice(_tries(ground, rule), MOST_TRIES):
-        situation = start.situation(ground)
+        situation = start.situation(ground.policy)
         if situation is None:
             continue
         course = follow(replace(situation, policy=alone), EVER)

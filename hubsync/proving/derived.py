@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from hubsync.policy.data import FORM_DATE, FORM_NAME, Points
+from hubsync.policy.data import FORM_DATE, FORM_NAME, Points, Scoring
 from hubsync.policy.policy import Policy
+from hubsync.policy.vocabulary import REVIEW_DATE
 from hubsync.proving.options import NOW, Option
 
 ENGAGEMENT, DATA, QUALIFICATION, NEXT = "engagement", "required data", "qualification", "a next action"
@@ -28,12 +29,18 @@ def behind(policy: Policy, fact: str) -> frozenset[str]:
     """The contact properties that such a fact or cause is read from; none for a fact that isn't derived."""
     name = DERIVED.get(fact, "")
     if name == ENGAGEMENT:
-        return policy.data.scoring.history if policy.data.scoring is not None else frozenset()
+        return _scored(policy.data.scoring, fact) if policy.data.scoring is not None else frozenset()
     if name == DATA:
         return frozenset(n for needs in policy.data.required.values() for one in needs for n in one.properties)
     if name == QUALIFICATION:
         return frozenset(n for one in policy.data.qualification for n in one.properties)
-    return frozenset({"hubsync_review_date"} if fact == "review_date" else ())
+    return frozenset({REVIEW_DATE} if fact in {"review_date", "last_reviewed"} else ())
+
+
+def _scored(scoring: Scoring, fact: str) -> frozenset[str]:
+    """What the score is told from; what stands in its own property matters to one fact alone."""
+    own = {scoring.target} - {scoring.hubspot_score}
+    return scoring.history if fact == "score_differs" else scoring.history - own
 
 
 def derived(policy: Policy, name: str) -> Iterator[Option]:

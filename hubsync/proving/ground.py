@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
+from hubsync.policy.compile import ALWAYS_READ
 from hubsync.policy.conditions import Condition
+from hubsync.policy.facts import FACTS
 from hubsync.policy.policy import Policy
-from hubsync.policy.rules import AUTO, Cell, Rule, SetAction
+from hubsync.policy.rules import AUTO, Cell, Residual, Rule, SetAction
+from hubsync.policy.spec import RuleSpec
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.proving.derived import behind
+from hubsync.proving.derived import DATA, DERIVED, QUALIFICATION, behind
 from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option
 from hubsync.proving.subjects import OF_THE_START, Subject, bare, certain, subject_of, subjects, truths
 from hubsync.rulefiles.load import LoadedRules
@@ -59,6 +62,8 @@ class Ground:
     policy: Policy
     causes: Mapping[str, str] = field(default_factory=dict)
     """By rule, the name of its cause."""
+    copied: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By rule, the facts whose values it writes."""
 
     @classmethod
     def of(cls, loaded: LoadedRules) -> Ground:
@@ -66,7 +71,9 @@ class Ground:
         specs = [spec for content in loaded.files.rules.values() for spec in content.rules]
         policy = replace(staged(loaded.compile(rolled_out=True)), brakes=False)
         here = {rule.id for rule in policy.rules}
-        return cls(loaded, policy, {spec.id: spec.cause or "" for spec in specs if spec.id in here})
+        specs = [spec for spec in specs if spec.id in here]
+        copied = {spec.id: frozenset(_copied(spec)) for spec in specs}
+        return cls(loaded, policy, {spec.id: spec.cause or "" for spec in specs}, copied)
 
     @property
     def places(self) -> Iterator[Place]:
@@ -112,20 +119,54 @@ class Ground:
             found[str(name)] = bare(self.policy, str(name))
         return found
 
+    def asks(self, rule: Rule) -> frozenset[str]:
+        """The facts and properties on which it hangs whether a rule writes, and what."""
+        facts = {c.fact.name for group in rule.groups for c in group} | {self.causes.get(rule.id, "")}
+        facts |= self.copied.get(rule.id, frozenset())
+        portal = self.loaded.files.portal
+        hanging = {DERIVED.get(fact) for fact in facts}
+        needed = portal.requirements if DATA in hanging else portal.qualification if QUALIFICATION in hanging else ()
+        needs = [portal.requirements[id_] for id_ in needed]
+        facts |= {name for one in needs for name in (*one.any_of, *(one.when or ()))}
+        known = [FACTS[name] for name in facts & FACTS.keys()]
+        read = {name for fact in known for name in (*fact.reads, *filter(None, [fact.property]))}
+        return frozenset(facts | read | {name for fact in facts for name in behind(self.policy, fact)})
+
     @cached_property
     def core(self) -> frozenset[str]:
         """The rules on which Lead status and Lifecycle stage hang: those that write them, or what such rules ask.
 
         All others write what none of these asks, such as signals for lists: nothing they do can change the two fields.
         """
-        properties = {STATUS, STAGE} | {c.fact.name for flow in self.policy.foreign for g in flow.groups for c in g}
+        scope = self.loaded.files.portal.scope
+        properties = {
+            STATUS,
+            STAGE,
+            *ALWAYS_READ,
+            *(name for group in (*scope.managed_if, *scope.unless) for name in group),
+        }
+        properties |= {c.fact.name for flow in self.policy.foreign for g in flow.groups for c in g}
         found: set[str] = set()
         while more := [r for r in self.policy.rules if r.id not in found and {a.property for a in r.sets} & properties]:
             for rule in more:
                 found.add(rule.id)
-                asked = {c.fact.name for group in rule.groups for c in group} | {self.causes.get(rule.id, "")}
-                properties |= asked | {name for fact in asked for name in behind(self.policy, fact)}
+                properties |= self.asks(rule)
         return frozenset(found)
+
+    @cached_property
+    def teams(self) -> tuple[frozenset[str], ...]:
+        """The rules that write, the core first, then in groups of which none writes what another one writes or asks."""
+        teams: list[list[Rule]] = []
+        for rule in self.policy.rules:
+            if rule.sets and rule.mode == AUTO and rule.id not in self.core:
+                own = [team for team in teams if any(self._meet(rule, other) for other in team)]
+                teams = [team for team in teams if team not in own] + [[*(r for team in own for r in team), rule]]
+        return (self.core, *(frozenset(rule.id for rule in team) for team in teams))
+
+    def _meet(self, one: Rule, other: Rule) -> bool:
+        """Whether what one of them writes matters to the other."""
+        writes = [{action.property for action in rule.sets} for rule in (one, other)]
+        return bool(writes[0] & (writes[1] | self.asks(other)) or writes[1] & self.asks(one))
 
     @cached_property
     def unstated(self) -> dict[str, list[str]]:
@@ -153,10 +194,26 @@ class Ground:
                 table |= {(id(c), option): answer for c, answer in zip(asked, answers, strict=True)}
         return table
 
+    def writing(self, team: frozenset[str]) -> Policy:
+        """The rules by which a team's contacts are decided: the core and the team.
+
+        Left out is what only shows, asks or reminds, and what other teams write: their values are the same without it.
+        """
+        return self._bare(team, self.policy)
+
+    def turned(self, team: frozenset[str]) -> Policy:
+        """The same with files, rules and rows in the opposite order."""
+        return self._bare(team, self.reversed)
+
+    def _bare(self, team: frozenset[str], policy: Policy) -> Policy:
+        key = team, policy is self.policy
+        if key not in self._bared:
+            self._bared[key] = _writing(policy, self.core | team)
+        return self._bared[key]
+
     @cached_property
-    def writing(self) -> Policy:
-        """The rules that write by themselves, without what only shows, asks or reminds: they decide the same values."""
-        return _writing(self.policy)
+    def _bared(self) -> dict[tuple[frozenset[str], bool], Policy]:
+        return {}
 
     @cached_property
     def managed(self) -> dict[str, str]:
@@ -180,13 +237,13 @@ class Ground:
 
     @cached_property
     def reversed(self) -> Policy:
-        """The same rules that write, with files, rules and rows in the opposite order."""
+        """The policy with files, rules and rows in the opposite order."""
         files = self.loaded.files
         rules = {n: f.model_copy(update={"rules": f.rules[::-1]}) for n, f in reversed(tuple(files.rules.items()))}
         matrix = files.matrix.model_copy(update={"matrix": files.matrix.matrix[::-1]})
         turned = replace(files, rules=rules, matrix=matrix)
         loaded = LoadedRules(self.loaded.folder, turned, self.loaded.documents)
-        return _writing(replace(staged(loaded.compile(rolled_out=True)), brakes=False))
+        return replace(staged(loaded.compile(rolled_out=True)), brakes=False)
 
     @cached_property
     def locks(self) -> tuple[Rule, ...]:
@@ -257,6 +314,14 @@ class Ground:
         return {}
 
 
+def _copied(spec: RuleSpec) -> Iterator[str]:
+    """The facts that stand as `{fact: name}` among the values that a rule sets."""
+    for action in spec.then:
+        for value in (action.set or {}).values():
+            if isinstance(value, dict) and "fact" in value:
+                yield str(value["fact"])
+
+
 def constant(action: SetAction) -> str | None:
     """What an action sets whatever the contact; None where that hangs on the contact."""
     try:
@@ -266,9 +331,13 @@ def constant(action: SetAction) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _writing(policy: Policy) -> Policy:
+def _writing(policy: Policy, only: frozenset[str]) -> Policy:
+    def left(residuals: tuple[Residual, ...]) -> tuple[Residual, ...]:
+        return tuple(r for r in residuals if r.rule.id in only)
+
     def bare_of(cell: Cell) -> Cell:
-        return Cell(cell.autos, cell.cells, dealless=bare_of(cell.dealless) if cell.dealless is not None else None)
+        dealless = bare_of(cell.dealless) if cell.dealless is not None else None
+        return Cell(left(cell.autos), left(cell.cells), dealless=dealless)
 
     return replace(policy, cells={place: bare_of(cell) for place, cell in policy.cells.items()})
 

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from hubsync.policy.policy import Horizon
+from hubsync.policy.policy import Horizon, Policy
 from hubsync.proving import checks
 from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault, faults_of
 from hubsync.proving.course import Course, follow
@@ -65,30 +65,37 @@ def proved(ground: Ground) -> Verdict:
 
 
 def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
-    classes = Classes(ground, place)
-    if not classes.rules:
-        return
-    compared: set[Hashable] = set()
     errands: set[Hashable] = set()
-    for start, course, horizon in _followed(ground, classes.alone(), "alone", verdict):
+    for team in ground.teams:
+        classes = Classes(ground, place, team)
+        if classes.rules:
+            yield from _team(ground, classes, team, errands, verdict)
+
+
+def _team(
+    ground: Ground, classes: Classes, team: frozenset[str], errands: set[Hashable], verdict: Verdict
+) -> Iterator[Fault]:
+    writing, turned = ground.writing(team), ground.turned(team)
+    compared: set[Hashable] = set()
+    for start, course, horizon in _followed(writing, classes.alone(), "alone", verdict):
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
-            yield from checks.order_of_rules(ground, start, course, horizon)
+            yield from checks.order_of_rules(turned, start, course, horizon)
         if _first_of_its_kind(course, errands, ordered=False):
             yield from _with_errands(ground, start, horizon, verdict)
-    for start, course, horizon in _followed(ground, classes.together(), "together", verdict):
+    for start, course, horizon in _followed(writing, classes.together(), "together", verdict):
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
-            yield from checks.order_of_rules(ground, start, course, horizon)
+            yield from checks.order_of_rules(turned, start, course, horizon)
         yield from checks.one_by_one(ground, start, course)
-    for start, course, horizon in _followed(ground, classes.recurring(), "recurring", verdict):
+    for start, course, horizon in _followed(writing, classes.recurring(), "recurring", verdict):
         yield from faults_of(ground, start, course, horizon)
-        yield from checks.circles(ground, start, course, horizon)
+        yield from checks.circles(start, course, horizon)
 
 
 def _with_errands(ground: Ground, start: Start, horizon: Horizon, verdict: Verdict) -> Iterator[Fault]:
     """The same contact with everything that is asked, shown and reminded of: nothing twice, nothing for the backlog."""
-    situation = start.situation(ground)
+    situation = start.situation(ground.policy)
     if situation is not None:
         course = follow(situation, horizon)
         verdict.decisions += len(course.looks)
@@ -112,11 +119,11 @@ def _first_of_its_kind(course: Course, seen: set[Hashable], *, ordered: bool = T
 
 
 def _followed(
-    ground: Ground, starts: Iterable[Start], kind: str, verdict: Verdict
+    policy: Policy, starts: Iterable[Start], kind: str, verdict: Verdict
 ) -> Iterator[tuple[Start, Course, Horizon]]:
     seen: set[Hashable] = set()
     for start in starts:
-        situation = start.situation(ground, whole=False) if start.key not in seen else None
+        situation = start.situation(policy) if start.key not in seen else None
         seen.add(start.key)
         if situation is None:
             continue

@@ -13,8 +13,11 @@ from datetime import datetime, timedelta
 from itertools import combinations, product
 
 from hubsync.policy.conditions import Condition
+from hubsync.policy.facts import FACTS
+from hubsync.policy.policy import Policy
 from hubsync.policy.timeline import AUTOMATION, PERSON
 from hubsync.policy.view import View
+from hubsync.proving.derived import DERIVED, ENGAGEMENT
 from hubsync.proving.ground import NONE, Alive, Ground, Place
 from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option, entered, happening
 from hubsync.proving.subjects import subject_of
@@ -49,10 +52,10 @@ class Start:
         """What tells it from the other starts of its combination."""
         return self.contact, self.happened
 
-    def situation(self, ground: Ground, *, whole: bool = True) -> Situation | None:
-        """The contact as a decision sees it, None where none can be so; not `whole`: as rules that write see it."""
+    def situation(self, policy: Policy) -> Situation | None:
+        """The contact as a decision by these rules sees it, None where none can be so."""
         try:
-            return build(ground.policy if whole else ground.writing, NOW, dict(self.contact), self.acts)
+            return build(policy, NOW, dict(self.contact), self.acts)
         except SituationFault:
             return None
 
@@ -102,6 +105,11 @@ def laid(
     return Start(place, tuple(words.items()), acts, since, tuple((at, what) for at, _, what, _ in happened))
 
 
+def _is_of_entries(fact: str) -> bool:
+    """Whether a fact may hang on when the status or the stage was entered; properties and their points don't."""
+    return fact in FACTS and DERIVED.get(fact) != ENGAGEMENT
+
+
 def _text(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
@@ -114,28 +122,19 @@ def orders(count: int) -> Iterator[tuple[Rank, ...]]:
 
 
 class Classes:
-    """The starts of one combination.
+    """The starts of one combination for a team of rules: those of it that can write there or where writes lead."""
 
-    `rules` are those that can write at it, or at what their writes lead to, and on which the two fields hang; `others`
-    write what none of these asks, so that each is tried by itself.
-    """
-
-    def __init__(self, ground: Ground, place: Place) -> None:
+    def __init__(self, ground: Ground, place: Place, team: frozenset[str]) -> None:
         self.ground = ground
         self.place = place
-        self.reached = ground.reached(place)
-        rules = [alive for there in sorted(self.reached) for alive in ground.alive[there]]
-        self.rules = tuple(alive for alive in rules if alive.rule.id in ground.core)
-        self.others = tuple(alive for alive in rules if alive.rule.id not in ground.core)
+        alive = [alive for there in sorted(ground.reached(place)) for alive in ground.alive[there]]
+        self.rules = tuple(one for one in alive if one.rule.id in team)
         self.flows = ground.policy.foreign
+        self.of_entries = team == ground.core or any(_is_of_entries(fact) for one in self.rules for fact in one.facts)
+        """Whether it matters to the rules since when and by whom the two fields were entered."""
 
     def alone(self) -> Iterator[Start]:
         """At most one thing happened: in every order with the entries of the status and the stage, by whomever."""
-        for other in self.others:
-            for context in self._contexts([other], []):
-                for status, stage in self._entries([other]):
-                    if stage.rank is None:
-                        yield laid(self.ground, self.place, [status, stage], context)
         for event in (None, *self._events()):
             happened = [event] if event else []
             left = self._left(self.rules, self._assigned(happened))
@@ -156,6 +155,8 @@ class Classes:
     def recurring(self) -> Iterator[Start]:
         """Whatever happened is long past and spent; what counts is what hubsync's own writes bring about."""
         rules = [alive for alive in self.rules if alive.recurs]
+        if not rules and not self.flows:
+            return
         since = NOW - timedelta(days=1)
         for things in self._products(rules):
             for entries in self._entries(self._left(rules, {option.subject: option for option in things})):
@@ -232,6 +233,9 @@ class Classes:
             yield [one, other]
 
     def _ways(self, name: str, here: str, rules: Sequence[Alive]) -> Iterator[Entry]:
+        if not self.of_entries:
+            yield Entry(name)
+            return
         for before in self._befores(name, here, rules):
             yield Entry(name, AUTOMATION, None, before)
             if here == NONE and before == NONE:
@@ -254,8 +258,8 @@ class Classes:
         terms = self.ground.policy.statuses if name == STATUS_ENTRY else self.ground.policy.stages
         kept: dict[tuple[int, ...], str] = {}
         for before in (NONE, *terms.by_key):
-            entry = Entry(name, AUTOMATION, None, before)
-            situation = laid(self.ground, self.place, [entry], []).situation(self.ground) if before != here else None
+            start = laid(self.ground, self.place, [Entry(name, AUTOMATION, None, before)], [])
+            situation = start.situation(self.ground.policy) if before != here else None
             if situation is not None:
                 view = View(self.ground.policy, situation.contact, NOW)
                 kept.setdefault(tuple(c.test(view) for c in asked), before)

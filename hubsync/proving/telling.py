@@ -103,7 +103,7 @@ def _shown(ground: Ground, fault: Fault) -> list[Look]:
     """The looks that matter, up to the one at which the fault shows, with everything that is decided at them."""
     if fault.course is None or fault.start is None:
         return []
-    situation = fault.start.situation(ground)
+    situation = fault.start.situation(ground.policy)
     if situation is None:
         return []
     shows = fault.course.looks[fault.look]
