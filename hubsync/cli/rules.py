@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -76,7 +77,7 @@ def _proves(loaded: LoadedRules) -> bool:
     from hubsync.proving.report import in_short
 
     ground = Ground.of(loaded)
-    verdict = proved(ground)
+    verdict = proved(ground, os.cpu_count() or 1)
     for line in in_short(ground, verdict):
         typer.echo(line)
     return verdict.holds

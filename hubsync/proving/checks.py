@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Decision
@@ -29,17 +29,27 @@ EVER = Horizon(NOW - timedelta(days=10_000))
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something the rules must not do: what it is, the rules that do it, and the start and course that show it.
+    """Something the rules must not do: what it is, the rules that do it, and the start that shows it.
 
-    `look` is the index of the look at which it shows.
+    `look` is the index of the look at which it shows, and `at` when that is; None where no course shows it. `acts` says
+    whether anything is decided at it.
     """
 
     kind: str
     message: str
     rules: tuple[str, ...]
     start: Start | None = None
-    course: Course | None = None
     look: int = 0
+    at: datetime | None = None
+    acts: bool = False
+
+    @classmethod
+    def seen(
+        cls, kind: str, message: str, rules: tuple[str, ...], start: Start, course: Course, look: int = 0
+    ) -> Fault:
+        """A fault that a look of a course shows."""
+        shows = course.looks[look]
+        return cls(kind, message, rules, start, look, shows.situation.now, shows.decides)
 
     @property
     def length(self) -> tuple[int, int, int]:
@@ -56,12 +66,12 @@ def faults_of(ground: Ground, start: Start, course: Course, horizon: Horizon) ->
     for number, look in enumerate(course.looks):
         decision, situation = look.decision, look.situation
         for kind, message, rules in (*_disputes(ground, look, horizon), *_moves(ground, decision, situation)):
-            yield Fault(kind, message, rules, start, course, number)
+            yield Fault.seen(kind, message, rules, start, course, number)
         for task in decision.tasks:
             key = ledger_key(task.rule, task.cause, task.template)
             if key in tasks:
                 message = f"{task.rule} creates the task {task.template} twice for one cause (T11)"
-                yield Fault(SAFETY, message, (task.rule,), start, course, number)
+                yield Fault.seen(SAFETY, message, (task.rule,), start, course, number)
             tasks.add(key)
 
 
@@ -75,7 +85,7 @@ def _endless(start: Start, course: Course) -> Fault:
     flows = dict.fromkeys(look.answered[0].id for look in round_ if look.answered is not None)
     who = " and ".join([*rules, *(f"the workflow {flow}" for flow in flows)])
     look = course.round or len(course.looks) - 1
-    return Fault(TERMINATION, f"{who} go round in a circle for ever", (*rules, *flows), start, course, look)
+    return Fault.seen(TERMINATION, f"{who} go round in a circle for ever", (*rules, *flows), start, course, look)
 
 
 def _disputes(ground: Ground, look: Look, horizon: Horizon) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -120,7 +130,7 @@ def order_of_rules(turned: Policy, start: Start, course: Course, horizon: Horizo
             if _outcome(other) != _outcome(look.decision):
                 rules = tuple(sorted({c.rule for c in (*other.changes, *look.decision.changes)}))
                 message = f"the order in which {' and '.join(rules)} stand in the files decides"
-                yield Fault(DETERMINISM, message, rules, start, course, number)
+                yield Fault.seen(DETERMINISM, message, rules, start, course, number)
             return
 
 
@@ -139,7 +149,7 @@ def backlog(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
         if decision.changes or decision.tasks:
             rules = tuple(sorted({c.rule for c in decision.changes} | {t.rule for t in decision.tasks}))
             message = f"{' and '.join(rules)} act on causes that are backlog (B1)"
-            yield Fault(SAFETY, message, rules, start, course)
+            yield Fault.seen(SAFETY, message, rules, start, course)
 
 
 def one_by_one(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
@@ -169,7 +179,7 @@ def one_by_one(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
         ends = [" at ".join(_words(ground, c)) for c in (course, whole)]
         message = f"looked at once, it ends as {ends[0]}; looked at in between, as {ends[1]}"
         kind = DETERMINISM if _hold(ground, course, _writers(half)) else NOTE
-        yield Fault(kind, f"{' and '.join(sorted(rules))}: {message}", tuple(sorted(rules)), start, course)
+        yield Fault.seen(kind, f"{' and '.join(sorted(rules))}: {message}", tuple(sorted(rules)), start, course)
 
 
 def _hold(ground: Ground, course: Course, rules: Iterable[str]) -> bool:
@@ -220,4 +230,4 @@ def circles(start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
             if len(set(steps)) < len(steps):
                 rules = tuple(sorted({w.rule.id for w in wants}))
                 message = f"{' and '.join(rules)} undo one another's {KEYS[name]} for one and the same cause"
-                yield Fault(TERMINATION, message, rules, start, course, number)
+                yield Fault.seen(TERMINATION, message, rules, start, course, number)

@@ -42,6 +42,11 @@ class Look:
     decision: Decision
     answered: tuple[Foreign, ActSpec] | None = None
 
+    @property
+    def decides(self) -> bool:
+        """Whether anything was written, or not for a conflict."""
+        return self.decision.acts or bool(self.decision.conflicts)
+
 
 @dataclass(slots=True)
 class Course:

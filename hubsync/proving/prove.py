@@ -7,18 +7,20 @@ apart (starts.py), and each is followed until it rests (course.py). What that le
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from time import perf_counter
 
-from hubsync.policy.policy import Horizon, Policy
-from hubsync.proving import checks
-from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault, faults_of
-from hubsync.proving.course import Course, follow
+from hubsync.proving.checks import NOTE, Fault
 from hubsync.proving.coverage import uncovered
 from hubsync.proving.ground import Ground, Place
-from hubsync.proving.starts import Classes, Start
+from hubsync.proving.places import Tally, shortest, tally
 from hubsync.rulefiles.load import LoadedRules
+
+ALONE = 0.5
+"""So many seconds one process proves by itself: what is done by then isn't worth another one."""
 
 
 @dataclass(slots=True)
@@ -33,8 +35,6 @@ class Verdict:
     decisions: int = 0
     steps: int = 0
     """The most writes that any contact took to come to rest."""
-    heard: set[str] = field(default_factory=set)
-    """Rules that wrote in some course."""
     seconds: float = 0.0
 
     @property
@@ -43,117 +43,60 @@ class Verdict:
         return not self.faults and not self.unproved
 
 
-def prove(loaded: LoadedRules) -> Verdict:
-    """Prove the rules of a folder. Raises RuleFileError where they can't be used."""
-    return proved(Ground.of(loaded))
-
-
-def proved(ground: Ground) -> Verdict:
-    """The proof itself."""
+def proved(ground: Ground, jobs: int = 1) -> Verdict:
+    """The proof itself, by so many processes; the verdict is the same by any number."""
     began = perf_counter()
-    verdict = Verdict(unproved=list(_unstated(ground)))
-    found: list[Fault] = []
-    for place in ground.places:
-        verdict.cells += 1
-        found += _place(ground, place, verdict)
-    found += uncovered(ground, verdict.heard)
-    told = shortest(found)
-    verdict.faults = [fault for fault in told if fault.kind != NOTE]
-    verdict.notes = [fault for fault in told if fault.kind == NOTE]
-    verdict.seconds = perf_counter() - began
-    return verdict
+    told = Tally()
+    for one in _tallies(ground, jobs):
+        told.add(one)
+    found = shortest([*told.faults, *uncovered(ground, told.heard)])
+    return Verdict(
+        faults=[fault for fault in found if fault.kind != NOTE],
+        notes=[fault for fault in found if fault.kind == NOTE],
+        unproved=list(_unstated(ground)),
+        cells=told.cells,
+        classes=told.classes,
+        decisions=told.decisions,
+        steps=told.steps,
+        seconds=perf_counter() - began,
+    )
 
 
-def _place(ground: Ground, place: Place, verdict: Verdict) -> Iterator[Fault]:
-    errands: set[Hashable] = set()
-    for team in ground.teams:
-        classes = Classes(ground, place, team)
-        if classes.rules:
-            yield from _team(ground, classes, team, errands, verdict)
+def _tallies(ground: Ground, jobs: int) -> Iterator[Tally]:
+    """What is found at each combination, in their order."""
+    began = perf_counter()
+    places = list(ground.places)
+    while places and (jobs <= 1 or perf_counter() - began < ALONE):
+        yield tally(ground, places.pop(0))
+    if places:
+        yield from _shared(ground, places, jobs)
 
 
-def _team(
-    ground: Ground, classes: Classes, team: frozenset[str], errands: set[Hashable], verdict: Verdict
-) -> Iterator[Fault]:
-    writing, turned = ground.writing(team), ground.turned(team)
-    compared: set[Hashable] = set()
-    for start, course, horizon in _followed(writing, classes.alone(), "alone", verdict):
-        yield from faults_of(ground, start, course, horizon)
-        if _first_of_its_kind(course, compared):
-            yield from checks.order_of_rules(turned, start, course, horizon)
-        if _first_of_its_kind(course, errands, ordered=False):
-            yield from _with_errands(ground, start, horizon, verdict)
-    for start, course, horizon in _followed(writing, classes.together(), "together", verdict):
-        yield from faults_of(ground, start, course, horizon)
-        if _first_of_its_kind(course, compared):
-            yield from checks.order_of_rules(turned, start, course, horizon)
-        yield from checks.one_by_one(ground, start, course)
-    for start, course, horizon in _followed(writing, classes.recurring(), "recurring", verdict):
-        yield from faults_of(ground, start, course, horizon)
-        yield from checks.circles(start, course, horizon)
+def _shared(ground: Ground, places: list[Place], jobs: int) -> Iterator[Tally]:
+    """The same by several processes, of which this is one: it takes from the end what no other has begun."""
+    with ProcessPoolExecutor(jobs - 1, get_context("spawn"), _begin, (ground.loaded,)) as pool:
+        theirs = [pool.submit(_tally, place) for place in places]
+        mine: list[Tally] = []
+        while theirs and theirs[-1].cancel():
+            theirs.pop()
+            mine.append(tally(ground, places.pop()))
+        yield from (future.result() for future in theirs)
+    yield from reversed(mine)
 
 
-def _with_errands(ground: Ground, start: Start, horizon: Horizon, verdict: Verdict) -> Iterator[Fault]:
-    """The same contact with everything that is asked, shown and reminded of: nothing twice, nothing for the backlog."""
-    situation = start.situation(ground.policy)
-    if situation is not None:
-        course = follow(situation, horizon)
-        verdict.decisions += len(course.looks)
-        yield from faults_of(ground, start, course, horizon)
-        yield from checks.backlog(ground, start, course)
+_ground: Ground
 
 
-def _first_of_its_kind(course: Course, seen: set[Hashable], *, ordered: bool = True) -> bool:
-    """Whether no contact at this combination was decided by the same rules before, their causes so `ordered`."""
-    decision = course.looks[0].decision
-    parts = [(c.rule, c.property, c.new, c.cause.at) for c in decision.changes]
-    parts += [(s.rule, s.target, s.value, s.cause.at) for s in decision.superseded]
-    parts += [(t.rule, t.template, "", t.cause.at) for t in decision.tasks]
-    if not parts:
-        return False
-    moments = sorted({at for *_, at in parts})
-    kind = frozenset((*words, moments.index(at) if ordered else 0) for *words, at in parts)
-    fresh = kind not in seen
-    seen.add(kind)
-    return fresh
+def _begin(loaded: LoadedRules) -> None:
+    """What each process of the pool begins with."""
+    global _ground
+    _ground = Ground.of(loaded)
 
 
-def _followed(
-    policy: Policy, starts: Iterable[Start], kind: str, verdict: Verdict
-) -> Iterator[tuple[Start, Course, Horizon]]:
-    seen: set[Hashable] = set()
-    for start in starts:
-        situation = start.situation(policy) if start.key not in seen else None
-        seen.add(start.key)
-        if situation is None:
-            continue
-        horizon = EVER if start.since is None else Horizon(start.since)
-        course = follow(situation, horizon)
-        verdict.classes[kind] += 1
-        verdict.decisions += len(course.looks)
-        verdict.heard |= {change.rule for look in course.looks for change in look.decision.changes}
-        verdict.steps = max(verdict.steps, course.steps if course.rests else 0)
-        yield start, course, horizon
+def _tally(place: Place) -> Tally:
+    return tally(_ground, place)
 
 
 def _unstated(ground: Ground) -> Iterator[str]:
     for fact, rules in ground.unstated.items():
         yield f"{', '.join(rules)}: no case can state the fact {fact}"
-
-
-def shortest(faults: Iterable[Fault]) -> list[Fault]:
-    """Of all that is the same fault of the same rules, the shortest counterexample."""
-    best: dict[tuple[str, tuple[str, ...], str], Fault] = {}
-    for fault in faults:
-        key = (fault.kind, tuple(sorted(fault.rules)), "" if fault.rules else fault.message)
-        if key not in best or fault.length < best[key].length:
-            best[key] = fault
-    told = list(best.values())
-    return sorted((f for f in told if not _within(f, told)), key=lambda f: (f.kind, f.rules))
-
-
-def _within(fault: Fault, told: Sequence[Fault]) -> bool:
-    """Whether fewer of its rules do the same by themselves, or a rule isn't heard because of what it does wrong."""
-    if fault.kind == COVERAGE:
-        return any(other.kind not in {COVERAGE, NOTE} and fault.rules[0] in other.rules for other in told)
-    return any(other.kind == fault.kind and set(other.rules) and set(other.rules) < set(fault.rules) for other in told)

@@ -101,21 +101,14 @@ def case(ground: Ground, fault: Fault) -> str:
 
 def _shown(ground: Ground, fault: Fault) -> list[Look]:
     """The looks that matter, up to the one at which the fault shows, with everything that is decided at them."""
-    if fault.course is None or fault.start is None:
+    situation = fault.start.situation(ground.policy) if fault.start is not None else None
+    if fault.start is None or fault.at is None or situation is None:
         return []
-    situation = fault.start.situation(ground.policy)
-    if situation is None:
-        return []
-    shows = fault.course.looks[fault.look]
     horizon = EVER if fault.start.since is None else Horizon(fault.start.since)
-    looks = follow(situation, horizon, shows.situation.now).looks
-    last = next((k for k in looks if k.situation.now >= shows.situation.now and _acts(k) >= _acts(shows)), looks[-1])
+    looks = follow(situation, horizon, fault.at).looks
+    last = next((k for k in looks if k.situation.now >= fault.at and k.decides >= fault.acts), looks[-1])
     kept = looks[: looks.index(last) + 1]
-    return [k for k in kept if _acts(k) or k.answered is not None or k is last]
-
-
-def _acts(look: Look) -> bool:
-    return look.decision.acts or bool(look.decision.conflicts)
+    return [k for k in kept if k.decides or k.answered is not None or k is last]
 
 
 def _decided(ground: Ground, look: Look) -> Iterator[str]:

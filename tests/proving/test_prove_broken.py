@@ -52,9 +52,10 @@ def test_what_is_wrong_with_a_rule_set_is_found_with_the_shortest_story(path: Pa
         fault = the_fault(verdict, expected)
         assert fault.start is not None
         entries = [act for act in fault.start.acts if act.set is None]
-        writes = [
-            c for look in (fault.course.looks[: fault.look] if fault.course else ()) for c in look.decision.changes
-        ]
+        situation = fault.start.situation(ground.policy)
+        assert situation is not None
+        before = follow(situation, EVER).looks[: fault.look]
+        writes = [change for look in before for change in look.decision.changes]
         assert (len(entries), len(writes)) == (expected["acts"], expected["steps"])
         for rule in fault.rules:
             line = int(position(ground.loaded, rule).removeprefix("rules.yaml:"))
