@@ -31,6 +31,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Required:
+    """Something that must be on record (A16): what people call it, and the properties any of which can hold it.
+
+    A property is its label, as HubSpot shows it ("" where the rule files don't know it), and its internal name.
+    """
+
+    label: str
+    properties: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One Lead status in the guide."""
 
@@ -39,6 +50,8 @@ class Entry:
     value: str
     definition: tuple[tuple[str, str], ...]
     """Heading and text: meaning, when to use it, example, data required."""
+    required: tuple[Required, ...]
+    """What of that hubsync checks."""
     by_hand: bool
     """Whether no rule sets it, so that it is always a person's choice."""
     enters: tuple[Line, ...]
@@ -90,6 +103,7 @@ class _Writer:
             label=self.label(key),
             value=self.policy.statuses.value(key),
             definition=tuple(self._definition(key, spec)),
+            required=tuple(self._required(key)),
             by_hand=not any(r.mode == AUTO and key in self._targets(r) for r in self.policy.rules),
             enters=enters,
             leaves=tuple(self._line(r, to) for r in mine for to in sorted(self._targets(r) - {key})),
@@ -153,6 +167,14 @@ class _Writer:
 
     def _definition(self, key: str, spec: StatusSpec) -> Iterator[tuple[str, str]]:
         yield from self._said(key, spec, ("meaning", "use_when", "example", "data"))
+
+    def _required(self, key: str) -> Iterator[Required]:
+        """What `required_data:` asks for in a status, where a rule asks whether it is missing."""
+        if any(c.fact.name == "missing_data" for r in self.own for group in r.groups for c in group):
+            own = self.rules.files.portal.properties
+            for one in self.policy.data.required.get(self.policy.statuses.value(key), ()):
+                names = [(own[name].label if name in own else "", name) for name in one.properties]
+                yield Required(one.label, tuple(names))
 
     def _said(self, key: str, spec: StatusSpec, names: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Heading and text of what portal.yaml says of a status, in the guide's language where texts/ has it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hubsync.insights.guide import Entry, Guide, Line
+from hubsync.insights.guide import Entry, Guide, Line, Required
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 
@@ -49,6 +49,8 @@ def _markdown_of(guide: Guide, entry: Entry) -> Iterator[str]:
     yield f"- **{words.value}**: `{entry.value}`"
     for title, text in entry.definition:
         yield f"- **{title}**: {_plain(text)}"
+    if entry.required:
+        yield from (f"- **{words.required}**:", *(f"  - {_required(one)}" for one in entry.required))
     yield f"- **{words.person}**: {words.by_hand if entry.by_hand else words.automatic}"
     for title, lines in (
         (words.enters, entry.enters),
@@ -62,6 +64,11 @@ def _markdown_of(guide: Guide, entry: Entry) -> Iterator[str]:
             yield f"- **{title}**: {' '.join(map(_plain, texts))}"
     for title, text in entry.advice:
         yield f"- **{title}**: {_plain(text)}"
+
+
+def _required(one: Required) -> str:
+    names = ", ".join(f"{_plain(label)} (`{name}`)" if label else f"`{name}`" for label, name in one.properties)
+    return f"{_plain(one.label)}: {names}" if names else _plain(one.label)
 
 
 def _lines(lines: Sequence[Line]) -> Iterator[str]:

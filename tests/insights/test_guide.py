@@ -72,6 +72,46 @@ def test_the_roll_out_says_how_much_a_rule_may_do(rules: Path) -> None:
     assert entry("converted", folder=rules).by_hand
 
 
+def required(found: Entry) -> dict[str, tuple[tuple[str, str], ...]]:
+    return {one.label: one.properties for one in found.required}
+
+
+def test_what_must_be_on_record_is_shown_with_the_properties_that_hold_it() -> None:
+    assert required(entry("new")) == {
+        "a name": (("", "firstname"), ("", "lastname")),
+        "an e-mail address or a phone number": (("", "email"), ("", "phone"), ("", "mobilephone")),
+    }
+    found = required(entry("qualified"))
+    assert list(found) == [
+        "the budget",
+        "the decision-makers",
+        "the need",
+        "the time line",
+        "why the lead is qualified",
+    ]
+    assert found["the budget"] == (("hubsync: budget", "hubsync_budget"),)
+    assert required(entry("converted"))["the deal"] == ()
+    assert required(entry("customer")) == {}
+
+
+def test_what_must_be_on_record_is_named_in_the_language_of_the_guide() -> None:
+    assert list(required(entry("new", "fr"))) == ["un nom", "une adresse e-mail ou un numéro de téléphone"]
+    assert "- **Vérifié par hubsync**:\n  - un nom: `firstname`, `lastname`" in as_markdown(guide("fr"))
+
+
+def test_what_is_required_follows_the_rule_files(rules: Path) -> None:
+    change(rules / "portal.yaml", "  new: [name, way_to_contact]", "  new: [budget]")
+    assert list(required(entry("new", folder=rules))) == ["the budget"]
+    change(rules / "data.yaml", "missing_data: {is_known: true}", "email: {is_known: true}")
+    change(rules / "next_action.yaml", "missing_data: {is_unknown: true}", "email: {is_known: true}")
+    assert required(entry("new", folder=rules)) == {}, "nothing asks for it"
+
+
+def test_the_properties_of_what_is_required_stand_on_both_pages() -> None:
+    assert "  - the budget: hubsync: budget (`hubsync_budget`)" in as_markdown(guide())
+    assert "<li>the budget: hubsync: budget<code>hubsync_budget</code></li>" in as_html(guide())
+
+
 def test_a_status_that_no_rule_sets_is_a_persons_choice() -> None:
     assert entry("unqualified").by_hand
 
