@@ -105,7 +105,7 @@ class Asking:
                     return None
             elif condition.fact.name in candidates:
                 left.setdefault(condition.fact.name, []).append(condition)
-            else:
+            elif (condition.fact.name, condition.operator) != (cause, "is_known"):
                 asked.add((condition.fact.name, condition.text))
         for name, conditions in left.items():
             possible = [v for v in candidates[name] if self._possible(name, v, status, stage, cause)]
