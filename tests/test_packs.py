@@ -37,7 +37,7 @@ def test_a_pack_has_no_fault_no_finding_and_its_cases_hold(name: str, made: Call
     assert [str(result) for result in run_cases(made(name)) if not result.ok] == []
 
 
-@pytest.mark.parametrize("name", ["universal"])
+@pytest.mark.parametrize("name", PACKS)
 def test_the_cases_of_a_pack_catch_95_of_100_mistakes_in_its_rules(name: str, made: Callable[[str], Path]) -> None:
     tried = try_mutants(made(name), briefly=True)
     unnoticed = [str(mutant) for mutant in tried if mutant.verdict == SURVIVED]
