@@ -104,6 +104,7 @@ class Bench:
     targets: list[_Target] = field(init=False)
     policies: list[Case] = field(init=False)
     """A case for each policy that cases are played with, the one of most cases first."""
+    _hearing: dict[tuple[str, frozenset[str]], list[Witness]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.rules = load_rules(self.folder)
@@ -138,13 +139,20 @@ class Bench:
         home = next((c for c in map(mutant.change, self.policies) if c is None or c.before or c.after), None)
         if home is None:
             return REFUSED
-        verdict = mutant.verdict(likeliest(home, self.witnesses, target.file, conditions=target.mutation.asks))
+        heard = self._heard(target.file, frozenset(r.id for r in home.before))
+        verdict = mutant.verdict(likeliest(home, heard, conditions=target.mutation.asks))
         if verdict:
             return verdict
-        stirred = acting(home, self.witnesses, target.file)
+        stirred = acting(home, heard)
         if self._changes_nothing(target, mutant.grown(one.case for one in stirred)):
             return SAME
         return mutant.verdict(stirred if self.briefly else (*stirred, *self.witnesses)) or SURVIVED
+
+    def _heard(self, file: str, rules: frozenset[str]) -> list[Witness]:
+        """The cases in which it counts what these rules of a file do."""
+        if (file, rules) not in self._hearing:
+            self._hearing[file, rules] = [one for one in self.witnesses if one.hears(file, rules)]
+        return self._hearing[file, rules]
 
     def _changes_nothing(self, target: _Target, changes: Sequence[tuple[Case, Change]]) -> bool:
         """Whether the mutant decides the same by construction, wherever the rule is on."""

@@ -69,20 +69,18 @@ class Change:
         return _hold(self.before, view) != _hold(self.after, view)
 
 
-def acting(change: Change, witnesses: Sequence[Witness], file: str) -> list[Witness]:
-    """The cases in which rules of a file act, as they were before a change, and in which that counts."""
-    names = frozenset(r.id for r in change.before)
-    return [one for one in witnesses if names & one.acted and one.hears(file, names)]
+def acting(change: Change, heard: Sequence[Witness]) -> list[Witness]:
+    """Of the cases in which it counts what the rules of a change do: those in which they acted before it."""
+    names = {r.id for r in change.before}
+    return [one for one in heard if not names.isdisjoint(one.acted)]
 
 
-def likeliest(change: Change, witnesses: Sequence[Witness], file: str, *, conditions: bool) -> Iterator[Witness]:
-    """The cases that promise to tell of a change to rules of a file, the likeliest first; some twice.
+def likeliest(change: Change, heard: Sequence[Witness], *, conditions: bool) -> Iterator[Witness]:
+    """The cases that promise to tell of a change, of those in which it counts: the likeliest first, some twice.
 
     `conditions`: all that changes is where the rules hold, or since when.
     """
-    names = frozenset(r.id for r in change.before)
-    heard = [one for one in witnesses if one.hears(file, names)]
-    acting_now = acting(change, witnesses, file)
+    acting_now = acting(change, heard)
     rival = change.former.rule(change.rival)
     if rival is not None:
         yield from (one for one in heard if any(_hold(change.before, v) and rival.test(v) > 0 for v in one.views))
