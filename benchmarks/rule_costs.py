@@ -11,9 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.sandbox_process import ROOT
 from benchmarks.sessions import NO_LIMITS, a_session
@@ -23,7 +22,7 @@ from hubsync.policy.spec import ActionSpec, RuleSpec
 from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.load import LoadedRules, as_text, load_rules
 from hubsync.rulefiles.outcomes import done
-from hubsync.rulefiles.playing import Case, play
+from hubsync.rulefiles.playing import Case, Played, play
 from hubsync.sync import reconcile
 from hubsync.sync.book import NoBook
 from hubsync.sync.looking import Look, Looker
@@ -69,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     text = README.read_text(encoding="utf-8")
     known = known_in(text)
-    cases = cases_of(load_rules(ROOT / "rules"))
+    cases = cases_of(play(case) for case in load_cases(ROOT / "rules"))
     wanted = args.rules or [rule for rule in cases if rule == MATRIX or not rule.startswith("cell_")]
     left = [rule for rule in wanted if rule in cases and not (args.missing and rule in known)]
     costs = {rule: cost_of(cases[rule], args.contacts) for rule in left}
@@ -128,15 +127,15 @@ def table_in(text: str) -> str:
     return found[0]
 
 
-def cases_of(loaded: LoadedRules, folder: Path = ROOT / "rules") -> dict[str, Case]:
+def cases_of(played: Iterable[Played]) -> dict[str, Case]:
     """For each rule and cell the first case at whose first look it does something, if a portal alone can make it."""
     found: dict[str, Case] = {}
-    for case in load_cases(folder, loaded):
-        if can_be_staged(case):
-            look = play(case).looks[0]
+    for one in played:
+        if can_be_staged(one.case):
+            look = one.looks[0]
             for outcome in done(look.decision, look.situation.policy):
                 if outcome.rule is not None:
-                    found.setdefault(outcome.rule, case)
+                    found.setdefault(outcome.rule, one.case)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import itertools
 import os
@@ -36,6 +37,13 @@ def only_loopback() -> Iterator[None]:
     patch.setattr(socket, "getaddrinfo", guarded_look_up)
     yield
     patch.undo()
+
+
+def pytest_collection_finish() -> None:
+    """Modules and thousands of collected tests are no garbage: the collector needn't go through them all the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ import pytest
 
 from hubsync.cli.main import run
 from hubsync.errors import RuleFileError, SettingsError
-from hubsync.policy.decide import decide
 from hubsync.policy.rollout import ROLLOUT
 from hubsync.policy.spec import Language
 from hubsync.rulefiles.advice import advise
-from hubsync.rulefiles.cases import load_cases, run_cases
+from hubsync.rulefiles.cases import load_cases, results_of
 from hubsync.rulefiles.load import load_rules
 from hubsync.rulefiles.mutants import SURVIVED, share, try_mutants
 from hubsync.rulefiles.outcomes import done
 from hubsync.rulefiles.packs import TOLD, about, assemble, laid_over, names
+from hubsync.rulefiles.playing import Played, play
 from hubsync.sandbox import Portal, Sandbox
 from hubsync.sandbox.population import populate
 from hubsync.settings import default_rules
@@ -29,12 +30,20 @@ OTHERS = PACKS[1:]
 EIGHT = ["new", "attempting", "qualified", "converted", "nurture", "bad_timing", "unqualified", "customer"]
 
 
+@pytest.fixture(scope="session")
+def played(made: Callable[[str], Path]) -> Callable[[str], list[Played]]:
+    """`played("inbound-8")`: every case of that pack, with what became of it."""
+    return cache(lambda name: [play(case) for case in load_cases(made(name))])
+
+
 @pytest.mark.parametrize("name", PACKS)
-def test_a_pack_has_no_fault_no_finding_and_its_cases_hold(name: str, made: Callable[[str], Path]) -> None:
+def test_a_pack_has_no_fault_no_finding_and_its_cases_hold(
+    name: str, made: Callable[[str], Path], played: Callable[[str], list[Played]]
+) -> None:
     loaded = load_rules(made(name))
     loaded.compile()
     assert [str(finding) for finding in advise(loaded)] == []
-    assert [str(result) for result in run_cases(made(name)) if not result.ok] == []
+    assert [str(result) for result in results_of(loaded, played(name)) if not result.ok] == []
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -51,13 +60,12 @@ def test_a_pack_lacks_nothing_but_what_is_left_to_be_chosen(name: str, made: Cal
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_every_cell_that_does_not_fit_answers_by_itself_in_some_case(name: str, made: Callable[[str], Path]) -> None:
+def test_every_cell_that_does_not_fit_answers_by_itself_in_some_case(
+    name: str, made: Callable[[str], Path], played: Callable[[str], list[Played]]
+) -> None:
     cells = {rule.id for rule in load_rules(made(name)).compile().rules if rule.matrix}
-    answered: set[str | None] = set()
-    for case in load_cases(made(name)):
-        situation = case.situation
-        decision = decide(situation.policy, situation.contact, situation.now, case.horizon)
-        answered |= {outcome.rule for outcome in done(decision, situation.policy)}
+    looks = [one.looks[0] for one in played(name)]
+    answered = {outcome.rule for look in looks for outcome in done(look.decision, look.situation.policy)}
     assert sorted(cells - answered) == []
 
 

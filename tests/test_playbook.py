@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.rule_costs import ALL_CELLS, NOT_STAGED, rows, table_in
-from hubsync.rulefiles.cases import load_cases
-from hubsync.rulefiles.load import load_rules
 from hubsync.rulefiles.outcomes import done
-from hubsync.rulefiles.playing import play
+from tests.cases import RULES, loaded, played
 
 ROOT = Path(__file__).parents[1]
-RULES = ROOT / "rules"
 README = (RULES / "README.md").read_text(encoding="utf-8")
 IDS = [
     *(f"A{n}" for n in range(1, 21)),
@@ -41,24 +38,21 @@ def ids_in(text: str) -> set[str]:
 
 
 def test_every_id_has_a_rule_or_a_row_that_says_where_it_lives() -> None:
-    ruled = {id_ for row in rows(load_rules(RULES)) for id_ in ids_in(row.playbook)}
+    ruled = {id_ for row in rows(loaded()) for id_ in ids_in(row.playbook)}
     told = {id_ for row in MECHANISMS for id_ in ids_in(row[0])}
     assert set(IDS) - ruled - told == set()
 
 
 def test_every_rule_does_something_in_a_case() -> None:
     acted = {
-        outcome.rule
-        for case in load_cases(RULES)
-        for look in play(case).looks
-        for outcome in done(look.decision, look.situation.policy)
+        outcome.rule for one in played() for look in one.looks for outcome in done(look.decision, look.situation.policy)
     }
-    assert {row.rule for row in rows(load_rules(RULES)) if row.rule != ALL_CELLS} - acted == set()
+    assert {row.rule for row in rows(loaded()) if row.rule != ALL_CELLS} - acted == set()
 
 
 def test_the_table_of_costs_names_every_rule_as_it_is() -> None:
     shown = [line.rsplit("|", 3)[0] for line in table_in(README).splitlines()[2:]]
-    assert shown == [row.line("", "").rsplit("|", 3)[0] for row in rows(load_rules(RULES))]
+    assert shown == [row.line("", "").rsplit("|", 3)[0] for row in rows(loaded())]
 
 
 def test_the_table_of_costs_holds_numbers() -> None:

@@ -8,15 +8,16 @@ import pytest
 
 from hubsync.policy.deals import category
 from hubsync.policy.decide import decide
-from hubsync.rulefiles.cases import Case, load_cases, run_case, run_cases
-from hubsync.rulefiles.load import LoadedRules, load_rules
+from hubsync.rulefiles.cases import results_of
+from hubsync.rulefiles.load import LoadedRules
 from hubsync.rulefiles.outcomes import done
+from hubsync.rulefiles.playing import Played
 from hubsync.rulefiles.situations import after
 from hubsync.sandbox.population.furniture import own_properties
 from hubsync.sandbox.population.texts import LOSS_REASONS
+from tests.cases import RULES, loaded, played
 
-RULES = Path(__file__).parents[1] / "rules"
-CASES = load_cases(RULES)
+FILES = sorted(path.name for path in RULES.glob("*_test.yaml"))
 
 PLAYBOOK = {
     "new": ("NEW", "New", "Nouveau", "Neu", "New"),
@@ -49,35 +50,40 @@ PLAYBOOK = {
 
 @pytest.fixture(scope="module")
 def shipped() -> LoadedRules:
-    return load_rules(RULES)
+    return loaded()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{Path(case.file).name}:{case.line} {case.name}")
-def test_a_case_of_the_shipped_rules_holds(case: Case) -> None:
-    result = run_case(case)
-    assert result.ok, str(result)
+def of_file(file: str) -> list[Played]:
+    """The cases of a file, played."""
+    found = [one for one in played() if Path(one.case.file).name == file]
+    assert found
+    return found
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{Path(case.file).name}:{case.line} {case.name}")
-def test_once_a_case_is_done_nothing_is_left_to_do(case: Case) -> None:
-    before = case.situation
-    decision = decide(before.policy, before.contact, before.now, case.horizon)
-    rest = after(before, decision)
-    again = decide(rest.policy, rest.contact, rest.now, case.horizon)
-    assert (again.changes, again.tasks, again.withdrawn, again.needs) == ((), (), (), 0)
+@pytest.mark.parametrize("file", FILES)
+def test_the_cases_of_a_file_hold(file: str) -> None:
+    assert [str(one.result) for one in of_file(file) if not one.result.ok] == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_once_a_case_is_done_nothing_is_left_to_do(file: str) -> None:
+    left = {}
+    for one in of_file(file):
+        look = one.looks[0]
+        rest = after(look.situation, look.decision)
+        again = decide(rest.policy, rest.contact, rest.now, look.horizon)
+        left[one.case.name] = (again.changes, again.tasks, again.withdrawn, again.needs)
+    assert {name: more for name, more in left.items() if more != ((), (), (), 0)} == {}
 
 
 def test_every_rule_fires_in_a_case_and_nearly_fires_in_another_and_every_cell_is_visited() -> None:
-    assert [str(result) for result in run_cases(RULES) if not result.ok] == []
+    assert [str(result) for result in results_of(loaded(), played()) if not result.ok] == []
 
 
 def test_every_cell_that_does_not_fit_answers_by_itself_in_some_case(shipped: LoadedRules) -> None:
     cells = {rule.id for rule in shipped.compile().rules if rule.matrix}
-    answered: set[str | None] = set()
-    for case in CASES:
-        situation = case.situation
-        decision = decide(situation.policy, situation.contact, situation.now, case.horizon)
-        answered |= {outcome.rule for outcome in done(decision, situation.policy)}
+    looks = [one.looks[0] for one in played()]
+    answered = {outcome.rule for look in looks for outcome in done(look.decision, look.situation.policy)}
     assert sorted(cells - answered) == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +11,13 @@ from benchmarks.sessions import NO_LIMITS, a_session
 from benchmarks.staging import a_portal_of
 from hubsync.policy.changes import Decision
 from hubsync.policy.policy import Policy
-from hubsync.rulefiles.load import load_rules
 from hubsync.rulefiles.outcomes import done
-from hubsync.rulefiles.playing import play
+from hubsync.rulefiles.playing import Case, play
 from hubsync.sync import reconcile
 from hubsync.sync.scope import Scope
+from tests.cases import loaded, played
 
-RULES = load_rules(Path(__file__).parents[2] / "rules")
-CASES = cases_of(RULES)
+RULES = [row.rule for row in rows(loaded()) if row.rule != ALL_CELLS]
 NOT_BY_A_PORTAL_ALONE = {"task_seen_and_nothing_changed"}
 """Rules that need something of hubsync's own first, such as a task of its own that somebody completed."""
 
@@ -30,14 +28,19 @@ def outcomes(decision: Decision, policy: Policy) -> Iterator[tuple[str, str, str
         yield one.kind, one.about, None if one.kind in {"alert", "digest"} else one.value, one.rule
 
 
-def test_every_rule_is_tried() -> None:
-    wanted = {row.rule for row in rows(RULES) if row.rule != ALL_CELLS}
-    assert wanted - set(CASES) == NOT_BY_A_PORTAL_ALONE
+@pytest.fixture(scope="module")
+def cases() -> dict[str, Case]:
+    """For each rule and cell the case that is tried."""
+    return cases_of(played())
 
 
-@pytest.mark.parametrize("rule", [rule for rule in CASES if not rule.startswith("cell_")])
-def test_a_rule_does_in_a_portal_what_its_case_says_and_then_rests(rule: str) -> None:
-    case = CASES[rule]
+def test_every_rule_is_tried(cases: dict[str, Case]) -> None:
+    assert set(RULES) - set(cases) == NOT_BY_A_PORTAL_ALONE
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in NOT_BY_A_PORTAL_ALONE])
+def test_a_rule_does_in_a_portal_what_its_case_says_and_then_rests(rule: str, cases: dict[str, Case]) -> None:
+    case = cases[rule]
     expected = play(case).looks[0]
     portal = a_portal_of(case, 1)
     with a_session(portal, rules=case.rules, now=portal.clock.now) as (session, store):

@@ -6,6 +6,7 @@ The clock stands still unless a test moves it, and the gateway never really wait
 from __future__ import annotations
 
 import functools
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from hubsync.sandbox.journal import Write as PortalWrite
 from hubsync.sandbox.population.furniture import define_own_properties, define_statuses
 from hubsync.sandbox.records import Entry, Record
 from hubsync.settings import default_rules
-from hubsync.store import Store
+from hubsync.store import Store, upgrade
 from hubsync.store.database import open_store
 from hubsync.store.values import Write
 from hubsync.sync import reconcile
@@ -54,6 +55,14 @@ def all_rules() -> LoadedRules:
 def rolled_out(loaded: LoadedRules) -> LoadedRules:
     """Rules with a roll-out that is over."""
     return LoadedRules(loaded.folder, replace(loaded.files, rollout=RolloutSpec()), loaded.documents)
+
+
+@functools.cache
+def migrated() -> bytes:
+    """A database file that holds nothing yet: made once, since that takes longer than most tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        upgrade("sqlite:///hubsync.db", base=Path(folder))
+        return (Path(folder) / "hubsync.db").read_bytes()
 
 
 def ago(**time: float) -> datetime:
@@ -101,6 +110,7 @@ class Desk:
         self.settle: timedelta | None = None
         self._bound: BoundPortal | None = None
         self.loaded = loaded or rules()
+        (folder / "desk.db").write_bytes(migrated())
         self.store: Store = open_store(self.url, base=folder)
         self.gateway = self.new_gateway()
 
