@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from hubsync.policy.value import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Cause:
     """Why a rule fires now. `key` identifies it: a cause fires once per contact, rule and target (design 1).
 
@@ -33,7 +34,7 @@ class Cause:
         return self.whole or self.at
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SetProperty:
     """Set a contact property. `old` and `new` are HubSpot's internal values, "" for empty."""
 
@@ -46,7 +47,7 @@ class SetProperty:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CreateTask:
     """Create a task on the contact. `owner` is an owner id, `due` the cause's moment plus the allowance (T11)."""
 
@@ -65,7 +66,7 @@ DIGEST, ALERT = "digest", "alert"
 OWNER, MANAGER, OPS = "owner", "manager", "ops"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Notice:
     """Something that somebody is told once per cause: in their next digest, or at once (`kind` alert).
 
@@ -86,7 +87,7 @@ class Notice:
         return f"{self.kind}:{self.to}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OpenTask:
     """A hubsync task on the contact that is not completed, as the ledger knows it and as HubSpot shows it now.
 
@@ -107,7 +108,7 @@ class OpenTask:
     """When it was created, or its cause came about, if that is later."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CompletedTask:
     """A hubsync task that a person completed, and when: it says that they saw it, not that they agreed (A19)."""
 
@@ -118,7 +119,7 @@ class CompletedTask:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WithdrawTask:
     """Delete an untouched task whose reason is gone (T11)."""
 
@@ -126,7 +127,7 @@ class WithdrawTask:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Superseded:
     """A rule that lost to a later cause (or lies before it): its cause is spent without a write."""
 
@@ -138,7 +139,7 @@ class Superseded:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Conflict:
     """Two rules that want different values for one property at the same moment: shown, never written."""
 
@@ -151,7 +152,7 @@ class Conflict:
 CORRECT, PROPOSE, REPORT, PORTAL = "correct", "propose", "report", "portal"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """Something an audit shows. `fix` is (property, from, to) in HubSpot's values; None: there is nothing to set."""
 
@@ -166,7 +167,7 @@ class Finding:
     """The property that hubsync keeps from writing so as not to fight (A18): every run names such findings."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """All that follows from one contact's state at one moment.
 

@@ -31,6 +31,7 @@ def next_action(view: View) -> datetime | Missing | None:
     return min((task.at for task in others if task.at > view.now), default=None)
 
 
+@once
 def next_action_ends(view: View) -> datetime | None:
     """When what is planned next is no longer ahead."""
     found = next_action(view)

@@ -99,6 +99,7 @@ def reached(view: View) -> Cause | Missing | None:
     return Cause("score_reached", at, f"score_reached:{milliseconds(at)}") if isinstance(at, datetime) else at
 
 
+@once
 def next_change(view: View) -> datetime | None:
     """When the score changes by itself next: an event ahead, the end of a window, or with a half-life the next day."""
     scoring = view.policy.data.scoring

@@ -7,11 +7,11 @@ quiet time is none, and a value that hubsync put back counts as never interrupte
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hubsync.policy.contact import OurWrite, RawEntry
 from hubsync.policy.instants import parse_instant
+from hubsync.policy.value import value
 
 PERSON, AUTOMATION, IMPORT, INTEGRATION, FORM, HUBSYNC = (
     "person",
@@ -24,7 +24,7 @@ PERSON, AUTOMATION, IMPORT, INTEGRATION, FORM, HUBSYNC = (
 WRITER_KINDS = (PERSON, AUTOMATION, IMPORT, INTEGRATION, FORM)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stay:
     """One stay in a value ("" = empty).
 
