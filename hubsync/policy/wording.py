@@ -15,9 +15,9 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from hubsync.policy.changes import Cause
-from hubsync.policy.facts import FACTS, MOMENT, STAGE_KEYS, STATUS_KEYS
+from hubsync.policy.facts import FACTS, MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
 from hubsync.policy.spec import Language
-from hubsync.policy.view import Missing, View
+from hubsync.policy.view import Missing, View, once
 from hubsync.policy.worktime import hours_and_minutes
 
 if TYPE_CHECKING:
@@ -79,9 +79,13 @@ def _business_time(view: View, since: datetime, until: datetime) -> str:
     return hours_and_minutes(max(view.calendar.elapsed(since, until), timedelta()))
 
 
+@once
+def _today(view: View) -> date:
+    return view.now.astimezone(view.policy.zone).date()
+
+
 def _days(view: View, cause: Cause) -> int:
-    zone = view.policy.zone
-    return (view.now.astimezone(zone).date() - cause.happened.astimezone(zone).date()).days
+    return (_today(view) - cause.happened.astimezone(view.policy.zone).date()).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +101,22 @@ class Wording:
             return self.text
         missing = 0
         filled: list[str] = []
-        for literal, name in _parts(self.text):
+        for literal, word, fact in _parts(self.text):
             filled.append(literal)
-            if name in WORDS:
-                filled.append(WORDS[name][0](view, cause, self.language))
-            elif name:
-                value = FACTS[name].get(view)
+            if word is not None:
+                filled.append(word(view, cause, self.language))
+            elif fact is not None:
+                value = fact.get(view)
                 if isinstance(value, Missing):
                     missing |= value.mask
                 else:
-                    filled.append(self._shown(name, value, view))
+                    filled.append(self._shown(fact, value, view))
         return Missing(missing) if missing else "".join(filled)
 
-    def _shown(self, name: str, value: Any, view: View) -> str:
+    def _shown(self, fact: Fact, value: Any, view: View) -> str:
         if value is None or value == "":
             return NOTHING
-        kind, policy = FACTS[name].kind, view.policy
+        kind, policy = fact.kind, view.policy
         if kind in {STATUS_KEYS, STAGE_KEYS}:
             return (policy.statuses if kind == STATUS_KEYS else policy.stages).label(value)
         if kind == MOMENT:
@@ -123,10 +127,13 @@ class Wording:
 
 
 @lru_cache(maxsize=4_096)
-def _parts(text: str) -> tuple[tuple[str, str], ...]:
-    """A text as pairs of what stands there and the placeholder that follows; "" where none does."""
+def _parts(text: str) -> tuple[tuple[str, Word | None, Fact | None], ...]:
+    """A text as what stands there and the word or fact that follows; neither where it ends."""
     pieces = _PLACEHOLDER.split(text)
-    return tuple(zip_longest(pieces[::2], pieces[1::2], fillvalue=""))
+    return tuple(
+        (literal, WORDS[name][0] if name in WORDS else None, FACTS[name] if name and name not in WORDS else None)
+        for literal, name in zip_longest(pieces[::2], pieces[1::2], fillvalue="")
+    )
 
 
 def placeholders(text: str) -> Iterator[str]:
