@@ -47,7 +47,7 @@ class Exporting:
             statement = statement.where(c.run_id.in_(begun))
         while True:
             with self._db.read() as tx:
-                found = [Write(**row._mapping) for row in tx.execute(statement.where(c.id > last))]
+                found = [Write(*row) for row in tx.execute(statement.where(c.id > last))]
             yield from found
             if len(found) < CHUNK:
                 return

@@ -33,7 +33,9 @@ from hubsync.store.values import (
 )
 
 _LABELS = {"contact_id": "contact", "run_id": "run"}
-COLUMNS = tuple(column.label(_LABELS.get(column.name, column.name)) for column in write.c if column.name != "portal_id")
+_BY_NAME = {_LABELS.get(column.name, column.name): column for column in write.c}
+COLUMNS = tuple(_BY_NAME[name].label(name) for name in Write.__dataclass_fields__)
+"""In the order of `Write`'s fields."""
 OVERRIDE_COLUMNS = tuple(
     override.c[name]
     for name in ("contact_id", "rule", "property", "at", "by", "before", "after", "cause_key", "write_id")
@@ -287,4 +289,4 @@ def _key(row: NewWrite) -> tuple[str, ...]:
 
 
 def _read(tx: Connection, statement: Executable) -> Iterable[Write]:
-    return (Write(**row._mapping) for row in tx.execute(statement))
+    return (Write(*row) for row in tx.execute(statement))

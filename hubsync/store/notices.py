@@ -39,4 +39,4 @@ class Notices:
         if since is not None:
             statement = statement.where(write.c.answered_at >= since)
         with self._db.read() as tx:
-            return tuple(Write(**row._mapping) for row in tx.execute(statement.order_by(write.c.id)))
+            return tuple(Write(*row) for row in tx.execute(statement.order_by(write.c.id)))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Connection, Dialect, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -19,9 +19,9 @@ IDS_PER_STATEMENT = 5_000
 ROWS_PER_STATEMENT = 1_000
 
 
-def insert_into(tx: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert_into(database: Connection | Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that knows ON CONFLICT, which both databases spell alike and SQLAlchemy keeps apart."""
-    return postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if _is_postgresql(database) else sqlite.insert(table)
 
 
 def chunked(items: Iterable[T], size: int = IDS_PER_STATEMENT) -> Iterator[Sequence[T]]:
@@ -31,8 +31,13 @@ def chunked(items: Iterable[T], size: int = IDS_PER_STATEMENT) -> Iterator[Seque
         yield chunk
 
 
-def clock(tx: Connection) -> ColumnElement[int]:
+def clock(database: Connection | Dialect) -> ColumnElement[int]:
     """The database's own time in microseconds, for leases: processes on several machines agree on it."""
-    if tx.dialect.name == "postgresql":
+    if _is_postgresql(database):
         return literal_column("CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)", BigInteger)
     return literal_column("CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)", BigInteger)
+
+
+def _is_postgresql(database: Connection | Dialect) -> bool:
+    dialect = database.dialect if isinstance(database, Connection) else database
+    return dialect.name == "postgresql"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
+from hubsync.policy.value import value
+
 WriteKind = Literal["set", "task", "undo", "withdraw", "digest", "alert"]
 NOTICES: frozenset[WriteKind] = frozenset({"digest", "alert"})
 """Kinds of rows that stand for no call, but for what somebody is told (store/notices.py)."""
@@ -98,7 +100,7 @@ class NewWrite:
     state: Literal["planned", "superseded"] = "planned"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Write:
     """A row of the ledger: what was to be written, why, and what became of it.
 

@@ -6,11 +6,13 @@ for people and for releases: whether a task may be created is decided anew by ev
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from hubsync.policy.pacing import Burst
 from hubsync.store.store import Store
@@ -62,9 +64,13 @@ def _is_over(task: Waiting, now: datetime) -> bool:
 def read_holding(store: Store | None, portal: int) -> Holding:
     """What is held in a portal; nothing where nothing was ever written."""
     text = store.cursor(portal, CURSOR) if store is not None else None
-    if not text:
-        return Holding()
-    said: dict[str, Any] = json.loads(text)
+    return _holding(text) if text else Holding()
+
+
+@lru_cache(maxsize=4)
+def _holding(text: str) -> Holding:
+    """What was written down; it is asked for again before every batch, and mostly as it was."""
+    said: dict[str, Any] = orjson.loads(text)
     return Holding(
         tuple(_burst(b) for b in said["bursts"]),
         tuple(Waiting(**{**t, "until": _moment(t["until"])}) for t in said["tasks"]),
@@ -74,15 +80,10 @@ def read_holding(store: Store | None, portal: int) -> Holding:
 
 def save_holding(store: Store, portal: int, holding: Holding) -> None:
     """Keep what is held. Inside the lease's transaction where a run does it."""
-    text = json.dumps(
-        {
-            "bursts": [asdict(b) for b in holding.bursts],
-            "tasks": [asdict(t) for t in holding.tasks],
-            "lifted": sorted(holding.lifted),
-        },
-        default=lambda moment: moment.isoformat(),
-    )
-    store.set_cursor(portal, CURSOR, text)
+    said = {"bursts": holding.bursts, "tasks": holding.tasks, "lifted": sorted(holding.lifted)}
+    text = orjson.dumps(said).decode()
+    if text != store.cursor(portal, CURSOR):
+        store.set_cursor(portal, CURSOR, text)
 
 
 def release(store: Store, portal: int, what: str) -> int | None:
