@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ def test_the_shipped_rules_are_proved(capsys: pytest.CaptureFixture[str]) -> Non
     assert (verdict["proved"], verdict["faults"], verdict["unproved"]) == (True, [], [])
     assert verdict["combinations"] == 130
     assert verdict["decisions"] > 10_000
+
+
+def test_the_rules_of_inbound_8_are_proved(made: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules", "prove", str(made("inbound-8")), "--format", "json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert (verdict["proved"], verdict["faults"], verdict["combinations"]) == (True, [], 90)
 
 
 FIGHTING = """
