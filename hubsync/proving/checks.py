@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -152,34 +152,39 @@ def backlog(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
             yield Fault.seen(SAFETY, message, rules, start, course)
 
 
-def one_by_one(ground: Ground, start: Start, course: Course) -> Iterator[Fault]:
+def one_by_one(ground: Ground, start: Start, course: Course, halves: dict[Hashable, Course]) -> Iterator[Fault]:
     """Whether two things that happened one after the other end elsewhere if hubsync looks in between.
 
     Later causes win, so that it must not matter how many of them one look finds. Rules are asked what is so, not what
     was so in passing: where the rule that wrote in between doesn't hold any more once both have happened, or was a
-    cell of the matrix, which judges what automations leave (C2), that is a note.
+    cell of the matrix, which judges what automations leave (C2), that is a note. `halves` keeps what came of the first
+    thing alone, which is the same whatever comes next.
     """
     moments = sorted({one.at for one in start.acts})
     if len(moments) != 2 or not course.rests:
         return
-    first, second = (
-        [one for one in start.acts if one.at == moments[0]],
-        [one for one in start.acts if one.at > moments[0]],
-    )
-    between = Start(start.place, start.contact, tuple(first)).situation(course.looks[0].situation.policy)
-    if between is None:
-        return
-    looked = Situation(between.policy, between.contact, moments[0] + timedelta(minutes=30))
-    half = follow(looked, EVER, moments[1])
+    key = start.contact, tuple(one for one in start.happened if one[0] == moments[0])
+    if key not in halves:
+        halves[key] = _half(start, course.looks[0].situation.policy, moments)
+    half = halves[key]
     if half.end is None or not any(look.decision.acts for look in half.looks):
         return
-    whole = follow(later(half.end, NOW, second), EVER)
+    whole = follow(later(half.end, NOW, [one for one in start.acts if one.at > moments[0]]), EVER)
     if final(whole) != final(course):
         rules = _writers(course) | _writers(half) | _writers(whole)
         ends = [" at ".join(_words(ground, c)) for c in (course, whole)]
         message = f"looked at once, it ends as {ends[0]}; looked at in between, as {ends[1]}"
         kind = DETERMINISM if _hold(ground, course, _writers(half)) else NOTE
         yield Fault.seen(kind, f"{' and '.join(sorted(rules))}: {message}", tuple(sorted(rules)), start, course)
+
+
+def _half(start: Start, policy: Policy, moments: Sequence[datetime]) -> Course:
+    """What comes of the first of two moments until the second; nothing where no contact can be so."""
+    first = tuple(one for one in start.acts if one.at == moments[0])
+    between = Start(start.place, start.contact, first).situation(policy)
+    if between is None:
+        return Course()
+    return follow(Situation(policy, between.contact, moments[0] + timedelta(minutes=30)), EVER, moments[1])
 
 
 def _hold(ground: Ground, course: Course, rules: Iterable[str]) -> bool:

@@ -54,6 +54,7 @@ def _team(
 ) -> Iterator[Fault]:
     writing, turned = ground.writing(team), ground.turned(team)
     compared: set[Hashable] = set()
+    halves: dict[Hashable, Course] = {}
     for start, course, horizon in _followed(writing, classes.alone(), "alone", told):
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
@@ -64,7 +65,7 @@ def _team(
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(turned, start, course, horizon)
-        yield from checks.one_by_one(ground, start, course)
+        yield from checks.one_by_one(ground, start, course, halves)
     for start, course, horizon in _followed(writing, classes.recurring(), "recurring", told):
         yield from faults_of(ground, start, course, horizon)
         yield from checks.circles(start, course, horizon)

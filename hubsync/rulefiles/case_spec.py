@@ -7,6 +7,7 @@ cases.py's.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
@@ -113,7 +114,7 @@ class ActSpec(_Spec):
             raise ValueError("what hubsync set names its rule, and nothing else does: by: hubsync, rule: its id")
         return self
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Which of `ACTS` it is."""
         return next(name for name in ACTS if getattr(self, name) is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from hubsync.policy.vocabulary import STAGE
@@ -27,6 +28,7 @@ def entry(value: str, at: datetime, source: str, user: str | None = None) -> dic
     return {**made, "updatedByUserId": user} if user else made
 
 
+@lru_cache(maxsize=4_096)
 def iso(at: datetime) -> str:
     """A moment as HubSpot writes it."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

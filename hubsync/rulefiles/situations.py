@@ -86,15 +86,15 @@ def after(situation: Situation, decision: Decision) -> Situation:
     """The situation once everything decided is done, as the next look at the contact would find it."""
     contact = situation.contact
     properties = dict(contact.properties)
-    history = {name: list(entries) for name, entries in (contact.history or {}).items()}
+    history = dict(contact.history or {})
     ours = list(contact.ours)
     for change in decision.changes:
-        entries = history.setdefault(change.property, [])
+        entries = history.get(change.property, ())
         below = entries[0]["timestamp"] if entries else ""
         ours.append(
             OurWrite(change.property, change.new, below, change.cause.at, change.rule, written_at=situation.now)
         )
-        entries.insert(0, entry(change.new, situation.now, SOURCES["integration"]))
+        history[change.property] = [entry(change.new, situation.now, SOURCES["integration"]), *entries]
         properties[change.property] = change.new or None
     enter_stages(properties, history)
     spent = {ledger_key(c.rule, c.cause, c.property) for c in decision.changes}
@@ -281,7 +281,7 @@ class _Scene:
             raise SituationFault((*path, "at"), f"this is earlier than {before}; acts stand in the order of time")
         if act.at > self.now:
             raise SituationFault((*path, "at"), "this is later than the case's now")
-        self.latest = act.at
+        self.latest, kind = act.at, act.kind
         if act.set is not None:
             source = SOURCES["integration"] if act.by == "hubsync" else self._source(act.by, (*path, "by"))
             user = self._approver((*path, "by")) if act.by == APPROVER else None
@@ -289,16 +289,16 @@ class _Scene:
                 value = self._value(name, text, (*path, "set", name)) if name in STATES else filled(text)
                 self._write(STATES.get(name, name), value, act.at, source, act.rule, user)
                 self.acted.add(STATES.get(name, name))
-        elif act.kind in TALKS:
+        elif kind in TALKS:
             self.talks.play(act, self.properties.get("hubspot_owner_id") or "11")
         elif (meeting := act.meeting_booked or act.meeting_held) is not None:
             self.talks.meet(act, meeting, self.properties.get("hubspot_owner_id") or "11")
-        elif act.kind in CLICKS:
-            self.properties[CLICKS[act.kind]] = iso(act.at)
+        elif kind in CLICKS:
+            self.properties[CLICKS[kind]] = iso(act.at)
         elif act.task_completed is not None:
             self._complete(act.task_completed.template, act.at, (*path, "task_completed", "template"))
         else:
-            self._deal(getattr(act, act.kind), act.kind.removeprefix("deal_").replace("opened", "open"), act.at)
+            self._deal(getattr(act, kind), kind.removeprefix("deal_").replace("opened", "open"), act.at)
 
     def _complete(self, template: str, at: datetime, path: KeyPath) -> None:
         """A person completes the open task of a template; one that no look has written was written an hour before."""
