@@ -51,9 +51,10 @@ def try_mutants(folder: Path, about: str | None = None, jobs: int = 1, *, briefl
     `about` narrows it to rules (or the matrix) with this text in their id, playbook id or file. The cases must pass.
     `briefly`: only cases that promise to tell are played; some other one may notice what they don't.
     """
-    bench = Bench(folder, briefly)
-    wanted = [number for number, target in enumerate(bench.targets) if about is None or target.mentions(about)]
+    targets = _targets(load_rules(folder))
+    wanted = [number for number, target in enumerate(targets) if about is None or target.mentions(about)]
     if jobs <= 1 or len(wanted) < 2 * jobs:
+        bench = _Bench(folder, briefly)
         return [bench.verdict(number) for number in wanted]
     with ProcessPoolExecutor(jobs, get_context("spawn"), _start, (folder, briefly)) as pool:
         return list(pool.map(_verdict, wanted, chunksize=8))
@@ -65,13 +66,13 @@ def share(mutants: Sequence[Mutant]) -> float:
     return 100 * sum(m.verdict == CAUGHT for m in counted) / len(counted) if counted else 100.0
 
 
-_bench: Bench
+_bench: _Bench
 
 
 def _start(folder: Path, briefly: bool) -> None:
     """What each process of a pool begins with."""
     global _bench
-    _bench = Bench(folder, briefly)
+    _bench = _Bench(folder, briefly)
 
 
 def _verdict(number: int) -> Mutant:
@@ -93,9 +94,22 @@ class _Target:
         return any(text.casefold() in word.casefold() for word in (self.file, self.about, self.playbook))
 
 
+def _targets(rules: LoadedRules) -> Iterator[_Target]:
+    """Everything that can be changed, in the order of the files."""
+    files = rules.files
+    words = Words(files.portal, [name for content in files.rules.values() for name in content.templates])
+    for file, content in files.rules.items():
+        for number, spec in enumerate(content.rules):
+            for mutation in of_rule(spec, words):
+                yield _Target(file, number, spec.id, spec.playbook, spec.cause or "", mutation)
+    for number, row in enumerate(files.matrix.matrix):
+        for mutation in of_row(row, words):
+            yield _Target(MATRIX, number, f"row {number + 1}", "C1", "", mutation)
+
+
 @dataclass(slots=True)
-class Bench:
-    """The rules of a folder, their cases, played once, and everything that can be changed."""
+class _Bench:
+    """The rules of a folder, their cases, played once, and what can be changed, judged one by one."""
 
     folder: Path
     briefly: bool = False
@@ -112,18 +126,7 @@ class Bench:
         count = Counter(id(one.policy) for one in self.witnesses)
         first = {id(one.policy): one.case for one in reversed(self.witnesses)}
         self.policies = [first[policy] for policy, _ in count.most_common()]
-        self.targets = list(self._targets())
-
-    def _targets(self) -> Iterator[_Target]:
-        files = self.rules.files
-        words = Words(files.portal, [name for content in files.rules.values() for name in content.templates])
-        for file, content in files.rules.items():
-            for number, spec in enumerate(content.rules):
-                for mutation in of_rule(spec, words):
-                    yield _Target(file, number, spec.id, spec.playbook, spec.cause or "", mutation)
-        for number, row in enumerate(files.matrix.matrix):
-            for mutation in of_row(row, words):
-                yield _Target(MATRIX, number, f"row {number + 1}", "C1", "", mutation)
+        self.targets = list(_targets(self.rules))
 
     def verdict(self, number: int) -> Mutant:
         """The mutant of a target, judged."""

@@ -69,6 +69,15 @@ def test_a_condition_that_the_cause_implies_is_not_counted(write_cases: Write) -
     assert found["open_deals is_more_than 1, not 0"] == CAUGHT
 
 
+def test_that_the_cause_is_known_is_not_counted_however_long_the_rule_waits(write_cases: Write) -> None:
+    folder = write_cases(ELSEWHERE)
+    rule_saying(folder, "{is: mql}, lead_status", "{is: mql}, lifecycle_stage_entered: {is_known: true}, lead_status")
+    rule_saying(folder, "cause: lifecycle_stage_entered", "cause: lifecycle_stage_entered\n    after: 2 days")
+    found = verdicts(folder)
+    assert found["lifecycle_stage_entered is_known is left out"] == SAME
+    assert found["lifecycle_stage_entered is_known becomes is_unknown"] == SURVIVED
+
+
 def test_a_stage_where_the_rule_is_never_asked_makes_no_difference(write_cases: Write) -> None:
     folder = write_cases(FIRES)
     rule_saying(folder, "{is: mql}", "{is_at_least: mql, is_below: customer}")
