@@ -1,13 +1,15 @@
-"""Each one-off script under scripts/ runs against the sandbox portal, as a program of its own."""
+"""Each one-off script under scripts/ runs against the sandbox portal."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,23 @@ import pytest
 
 from hubsync.cli.main import run as hubsync
 from hubsync.sandbox import acts
+from tests.programs import code_of
 from tests.sync.desk import LONG_AGO, MQL, STAGE, STATUS, Desk, ago
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 OWNER = "hubspot_owner_id"
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a script ended and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -32,22 +45,24 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         monkeypatch.setenv("HUBSYNC_ACCESS_TOKEN", desk.box.token)
         monkeypatch.setenv("HUBSYNC_DATABASE_URL", desk.url)
         monkeypatch.setenv("HUBSYNC_EFFECTIVE_SINCE", LONG_AGO.date().isoformat())
-        monkeypatch.setenv("PYTHONPATH", str(SCRIPTS.parent))
         yield desk
 
 
 @pytest.fixture
-def run() -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """`run("spot_check", "--each", 3)`: a script that ended, whatever its code."""
 
-    def run(name: str, *options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, options)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    def run(name: str, *options: object) -> Ran:
+        path = SCRIPTS / f"{name}.py"
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, options)])
+        capsys.readouterr()
+        code = code_of(path)
+        return Ran(code, *capsys.readouterr())
 
     return run
 
 
-def rows(ended: subprocess.CompletedProcess[str], code: int = 0) -> list[dict[str, Any]]:
+def rows(ended: Ran, code: int = 0) -> list[dict[str, Any]]:
     """The rows of a script called with --format json."""
     assert ended.returncode == code, ended.stdout + ended.stderr
     found: list[dict[str, Any]] = json.loads(ended.stdout)
@@ -55,8 +70,10 @@ def rows(ended: subprocess.CompletedProcess[str], code: int = 0) -> list[dict[st
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
-def test_a_script_says_what_it_does(path: Path, run: Run) -> None:
-    ended = run(path.stem, "--help")
+def test_a_script_says_what_it_does(path: Path) -> None:
+    command = [sys.executable, str(path), "--help"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS.parent)}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0
     assert ended.stdout.startswith(("Usage: ", "usage: "))
 
