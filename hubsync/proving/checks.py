@@ -14,7 +14,7 @@ from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.settlement import Settlement
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.proving.course import KEYS, Course, Look, final, follow
+from hubsync.proving.course import KEYS, Course, Look, answer, final, follow
 from hubsync.proving.ground import Ground
 from hubsync.proving.options import NOW
 from hubsync.proving.starts import Start
@@ -42,6 +42,8 @@ class Fault:
     look: int = 0
     at: datetime | None = None
     acts: bool = False
+    habits: bool = False
+    """Whether HubSpot's own habits were on."""
 
     @classmethod
     def seen(
@@ -49,7 +51,7 @@ class Fault:
     ) -> Fault:
         """A fault that a look of a course shows."""
         shows = course.looks[look]
-        return cls(kind, message, rules, start, look, shows.situation.now, shows.decides)
+        return cls(kind, message, rules, start, look, shows.situation.now, shows.decides, bool(course.habits))
 
     @property
     def length(self) -> tuple[int, int, int]:
@@ -176,6 +178,29 @@ def one_by_one(ground: Ground, start: Start, course: Course, halves: dict[Hashab
         message = f"looked at once, it ends as {ends[0]}; looked at in between, as {ends[1]}"
         kind = DETERMINISM if _hold(ground, course, _writers(half)) else NOTE
         yield Fault.seen(kind, f"{' and '.join(sorted(rules))}: {message}", tuple(sorted(rules)), start, course)
+
+
+def with_habits(ground: Ground, start: Start, course: Course, horizon: Horizon) -> Iterator[Fault]:
+    """The same contact where HubSpot's own habits are on and answer on the way, if they ever would.
+
+    That it ends elsewhere where HubSpot came before hubsync is a note: nobody can say which of them will.
+    """
+    stands = [*(look.situation for look in course.looks[1:]), *filter(None, [course.end])]
+    if len(stands) < 2 or not any(answer(stand, ground.habits) for stand in stands):
+        return
+    first = course.looks[0].situation
+    behind = follow(first, horizon, habits=ground.habits)
+    yield from faults_of(ground, start, behind, horizon)
+    answered = next((look.answered for look in behind.looks if look.answered is not None), None)
+    if answered is None or not behind.rests or not answered[0].test(View(first.policy, first.contact, NOW)) > 0:
+        return
+    habit, written = answered
+    rest = tuple(one for one in ground.habits if one is not habit)
+    ahead = follow(later(first, written.at, [written]), horizon, habits=rest)
+    if final(ahead) != final(behind):
+        ends = [" at ".join(_words(ground, c)) for c in (behind, ahead)]
+        message = f"where {habit.says}: after hubsync's look, it ends as {ends[0]}; before, as {ends[1]}"
+        yield Fault.seen(NOTE, message, (habit.id,), start, behind, len(behind.looks) - 1)
 
 
 def _half(start: Start, policy: Policy, moments: Sequence[datetime]) -> Course:

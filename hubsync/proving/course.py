@@ -7,6 +7,7 @@ what else must never happen is checks.py's business.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -60,6 +61,8 @@ class Course:
     round: int = 0
     restless: bool = False
     end: Situation | None = None
+    habits: tuple[Foreign, ...] = ()
+    """HubSpot's own that were on (habits.py)."""
 
     @property
     def rests(self) -> bool:
@@ -72,18 +75,22 @@ class Course:
         return sum(look.decision.acts for look in self.looks)
 
 
-def follow(situation: Situation, horizon: Horizon, until: datetime | None = None) -> Course:
+def follow(
+    situation: Situation, horizon: Horizon, until: datetime | None = None, habits: tuple[Foreign, ...] = ()
+) -> Course:
     """Look, write and wait until nothing moves any more, or the contact goes round in a circle, or `until` comes.
 
-    hubsync looks first: where a workflow was faster, its write is part of another start.
+    hubsync looks first: where a workflow was faster, its write is part of another start. Each of the `habits` answers
+    once, workflows whenever they can.
     """
-    course = Course()
+    course = Course(habits=habits)
     until = until or situation.now + AS_LONG_AS
     seen: dict[tuple[object, ...], list[int]] = {}
     idle = 0
     while len(course.looks) < MOST_LOOKS and idle < MOST_ANSWERS:
-        answered = _answer(situation) if situation.policy.foreign and course.looks else None
+        answered = answer(situation, (*situation.policy.foreign, *habits)) if course.looks else None
         if answered is not None:
+            habits = tuple(habit for habit in habits if habit is not answered[0])
             situation = later(situation, answered[1].at, [answered[1]])
         decision = decide(situation.policy, situation.contact, situation.now, horizon)
         course.looks.append(Look(situation, decision, answered))
@@ -121,11 +128,13 @@ def _again(course: Course, seen: dict[tuple[object, ...], list[int]], situation:
     return True
 
 
-def _answer(situation: Situation) -> tuple[Foreign, ActSpec] | None:
-    """The first workflow of the portal's that would change something now, and its write."""
+def answer(situation: Situation, flows: Sequence[Foreign]) -> tuple[Foreign, ActSpec] | None:
+    """The first of the portal's workflows that would change something now, and its write."""
+    if not flows:
+        return None
     policy = situation.policy
     view = View(policy, situation.contact, situation.now)
-    for flow in policy.foreign:
+    for flow in flows:
         if flow.test(view) > 0 and (wanted := _differing(policy, flow, situation)):
             return flow, act("set", wanted, situation.now + ANSWERS_AFTER, "automation")
     return None

@@ -15,11 +15,12 @@ from hubsync.policy.compile import ALWAYS_READ
 from hubsync.policy.conditions import Condition
 from hubsync.policy.facts import FACTS
 from hubsync.policy.policy import Policy
-from hubsync.policy.rules import AUTO, Cell, Residual, Rule, SetAction
+from hubsync.policy.rules import AUTO, Cell, Foreign, Residual, Rule, SetAction
 from hubsync.policy.spec import RuleSpec
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.proving.derived import DATA, DERIVED, QUALIFICATION, behind
+from hubsync.proving.habits import habits
 from hubsync.proving.options import LONG_AGO, NOW, OWNER, Option
 from hubsync.proving.subjects import OF_THE_START, Subject, bare, certain, subject_of, subjects, truths
 from hubsync.rulefiles.load import LoadedRules
@@ -244,6 +245,11 @@ class Ground:
         turned = replace(files, rules=rules, matrix=matrix)
         loaded = LoadedRules(self.loaded.folder, turned, self.loaded.documents)
         return replace(staged(loaded.compile(rolled_out=True)), brakes=False)
+
+    @cached_property
+    def habits(self) -> tuple[Foreign, ...]:
+        """What HubSpot itself may do to the stage because of deals."""
+        return habits(self.policy)
 
     @cached_property
     def locks(self) -> tuple[Rule, ...]:

@@ -57,6 +57,7 @@ def _team(
     halves: dict[Hashable, Course] = {}
     for start, course, horizon in _followed(writing, classes.alone(), "alone", told):
         yield from faults_of(ground, start, course, horizon)
+        yield from checks.with_habits(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(turned, start, course, horizon)
         if _first_of_its_kind(course, errands, ordered=False):
@@ -65,6 +66,7 @@ def _team(
         yield from faults_of(ground, start, course, horizon)
         if _first_of_its_kind(course, compared):
             yield from checks.order_of_rules(turned, start, course, horizon)
+        yield from checks.with_habits(ground, start, course, horizon)
         yield from checks.one_by_one(ground, start, course, halves)
     for start, course, horizon in _followed(writing, classes.recurring(), "recurring", told):
         yield from faults_of(ground, start, course, horizon)

@@ -105,7 +105,7 @@ def _shown(ground: Ground, fault: Fault) -> list[Look]:
     if fault.start is None or fault.at is None or situation is None:
         return []
     horizon = EVER if fault.start.since is None else Horizon(fault.start.since)
-    looks = follow(situation, horizon, fault.at).looks
+    looks = follow(situation, horizon, fault.at, ground.habits if fault.habits else ()).looks
     last = next((k for k in looks if k.situation.now >= fault.at and k.decides >= fault.acts), looks[-1])
     kept = looks[: looks.index(last) + 1]
     return [k for k in kept if k.decides or k.answered is not None or k is last]

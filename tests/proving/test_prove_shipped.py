@@ -19,6 +19,11 @@ def test_the_shipped_rules_are_proved(capsys: pytest.CaptureFixture[str]) -> Non
     assert (verdict["proved"], verdict["faults"], verdict["unproved"]) == (True, [], [])
     assert verdict["combinations"] == 130
     assert verdict["decisions"] > 10_000
+    played = [note for note in verdict["notes"] if any("HubSpot's own" in line for line in note["story"])]
+    assert [note["message"].split(":")[0] for note in played] == [
+        "where a deal makes an opportunity",
+        "where a deal won makes a customer",
+    ]
 
 
 def test_the_rules_of_inbound_8_are_proved(made: Callable[[str], Path], capsys: pytest.CaptureFixture[str]) -> None:
