@@ -14,6 +14,7 @@ import structlog
 
 from hubsync.errors import PortalError, StoreError
 from hubsync.logs import redacted
+from hubsync.rulefiles.load import TEXTS
 from hubsync.service.health import Health
 from hubsync.sync.reconcile import Session
 
@@ -93,12 +94,12 @@ class Reload:
 
 
 def fingerprint(folder: Path) -> Fingerprint:
-    """Names, sizes and times of a folder's rule files: what changes when somebody edits one."""
+    """Names, sizes and times of a folder's rule files and texts: what changes when somebody edits one."""
     found = []
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted((*folder.glob("*.yaml"), *(folder / TEXTS).glob("*.yaml"))):
         try:
             status = path.stat()
         except OSError:
             continue  # it vanished this moment; the next look sees the folder as it is then
-        found.append((path.name, status.st_size, status.st_mtime_ns))
+        found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns))
     return tuple(found)

@@ -61,6 +61,7 @@ def reload(station: Station, renewing: Renewing, folder: Path, told: list[str]) 
 def edit(folder: Path, name: str = "portal.yaml") -> None:
     """Somebody saves a file; its time stamp moves on however coarse the file system's clock is."""
     path = folder / name
+    path.parent.mkdir(exist_ok=True)
     path.write_text("a: 2\n")
     at = path.stat().st_mtime_ns + 1_000_000
     os.utime(path, ns=(at, at))
@@ -72,7 +73,9 @@ def test_nothing_is_read_while_nothing_changes(reload: Reload, renewing: Renewin
     assert renewing.times == 0
 
 
-@pytest.mark.parametrize("name", ["portal.yaml", "rollout.yaml"], ids=["a file changed", "a file came"])
+@pytest.mark.parametrize(
+    "name", ["portal.yaml", "rollout.yaml", "texts/fr.yaml"], ids=["a file changed", "a file came", "a text came"]
+)
 def test_changed_rules_take_over_and_are_told_of_once(
     reload: Reload, renewing: Renewing, folder: Path, told: list[str], name: str
 ) -> None:
