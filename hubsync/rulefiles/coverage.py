@@ -67,7 +67,8 @@ def tried(looks: Sequence[Look]) -> tuple[set[str], set[str], set[Cell]]:
         view = View(policy, look.situation.contact, look.situation.now)
         acted = {o.rule for o in done(look.decision, policy) if o.rule is not None and o.kind != "withdrawn"}
         fired |= acted
-        nearly |= {r.id for r in policy.rules if r.id not in acted and not r.matrix and len(failing(r, view)) <= 1}
+        left = (r for r in policy.rules if not r.matrix and r.id not in acted and r.id not in nearly)
+        nearly |= {r.id for r in left if len(failing(r, view)) <= 1}
         deals = view.deals()
         visited.add(
             (
