@@ -34,6 +34,12 @@ APART = timedelta(hours=1)
 """How far events of one start lie from one another: past every quiet time, short of every age."""
 
 
+OF_THE_STATUS = frozenset(
+    {"lead_status", "lead_status_entered", "lead_status_by", "lead_status_before", "idle_since", "lifecycle_stage"}
+)
+"""Facts to which it doesn't matter since when, by whom and after what the stage stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """One representative: words of a case. `since`: from when on causes count (B1); None: always.
@@ -105,7 +111,7 @@ def laid(
     return Start(place, tuple(words.items()), acts, since, tuple((at, what) for at, _, what, _ in happened))
 
 
-def _is_of_entries(fact: str) -> bool:
+def _hangs(fact: str) -> bool:
     """Whether a fact may hang on when the status or the stage was entered; properties and their points don't."""
     return fact in FACTS and DERIVED.get(fact) != ENGAGEMENT
 
@@ -130,8 +136,12 @@ class Classes:
         alive = [alive for there in sorted(ground.reached(place)) for alive in ground.alive[there]]
         self.rules = tuple(one for one in alive if one.rule.id in team)
         self.flows = ground.policy.foreign
-        self.of_entries = team == ground.core or any(_is_of_entries(fact) for one in self.rules for fact in one.facts)
-        """Whether it matters to the rules since when and by whom the two fields were entered."""
+        asked = {fact for one in self.rules for fact in one.facts}
+        self.of_entries = {
+            STATUS_ENTRY: team == ground.core or any(_hangs(fact) for fact in asked),
+            STAGE_ENTRY: team == ground.core or any(_hangs(fact) for fact in asked - OF_THE_STATUS),
+        }
+        """Whether it matters to the rules since when and by whom, and after what, each of the two fields stands."""
 
     def alone(self) -> Iterator[Start]:
         """At most one thing happened: in every order with the entries of the status and the stage, by whomever."""
@@ -233,7 +243,7 @@ class Classes:
             yield [one, other]
 
     def _ways(self, name: str, here: str, rules: Sequence[Alive]) -> Iterator[Entry]:
-        if not self.of_entries:
+        if not self.of_entries[name]:
             yield Entry(name)
             return
         for before in self._befores(name, here, rules):

@@ -57,7 +57,7 @@ def grid(policy: Policy, words: str) -> Iterator[Contact]:
     for status, stage, before in product(("none", *STATUSES), STAGES, befores):
         if before != "none" and before == status:
             continue
-        for entered, staged_at, mail, deal, answer in product(entries, entries[:2], mails, deals, asked):
+        for entered, staged_at, mail, deal, answer in product(entries, entries, mails, deals, asked):
             past: list[tuple[Any, ...]] = [(before, ago(300))] if before != "none" else []
             if status != "none" or past:
                 past = [*past, (status, *entered)]

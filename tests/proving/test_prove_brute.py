@@ -109,6 +109,11 @@ def told(verdict: Verdict, words: str) -> bool:
 @SETS
 def test_the_verdict_is_what_living_through_every_contact_finds(drawn: dict[str, Any]) -> None:
     """Endless lives, conflicts and rules that never write are found by both, or by neither."""
+    agree(drawn)
+
+
+def agree(drawn: dict[str, Any]) -> brute.Found:
+    """Hold the verdict on a rule set against what living through every contact finds."""
     loaded = mini(json.dumps(drawn))
     verdict = proved(Ground.of(loaded))
     policy = loaded.compile()
@@ -121,3 +126,16 @@ def test_the_verdict_is_what_living_through_every_contact_finds(drawn: dict[str,
     if not any(fault.kind in {TERMINATION, DETERMINISM} for fault in verdict.faults):
         silent = {rule["id"] for rule in drawn["rules"]} - found.heard
         assert {fault.rules[0] for fault in verdict.faults if fault.kind == COVERAGE} == silent
+    return found
+
+
+def test_a_rule_that_is_heard_only_where_a_person_chose_the_stage_is_found_by_both() -> None:
+    """The one that outranks it is overruled by the person, and it is hard itself. Drawn with seed 101."""
+    when = {"lead_status": {"is_any_of": ["attempting", "nurture"]}, "lifecycle_stage": {"is": "lead"}}
+    late = {"id": "late", "playbook": "X1", "when": when, "cause": ENTERED, "after": "5 days", "hard": "true"}
+    first = {"id": "first", "playbook": "X2", "when": when, "cause": ENTERED, "outranks": ["late"]}
+    rules = [
+        {**late, "then": [{"set": {"lead_status": "working"}}]},
+        {**first, "then": [{"set": {"lifecycle_stage": "sql"}}]},
+    ]
+    assert agree({"rules": rules, "foreign": []}).heard == {"late", "first"}
