@@ -9,17 +9,21 @@ requests are signed ahead, so that what is measured is the service. Prints one J
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import hmac
 import json
 import random
+import selectors
+import socket
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -93,37 +97,57 @@ class Sent:
 def send(
     port: int, secret: str, portal: int, contacts: Sequence[str], seconds: float, connections: int, rate: float
 ) -> Sent:
-    """Send signed batches of events about contacts drawn at random over so many keep-alive connections."""
+    """Send signed batches of events about contacts drawn at random over so many keep-alive connections.
+
+    One thread on plain sockets, so that sending takes little of the processor that the service is measured on.
+    """
     draw = random.Random(1)
-    requests = [_request(port, secret, _body(portal, draw.choices(contacts, k=EVENTS))) for _ in range(200)]
+    requests = cycle([_request(port, secret, _body(portal, draw.choices(contacts, k=EVENTS))) for _ in range(200)])
+    pace = connections / rate if rate else 0.0
     sent = Sent()
-
-    async def every() -> None:
+    with selectors.DefaultSelector() as ready, ExitStack() as stack:
         began = time.perf_counter()
-        pace = connections / rate if rate else 0.0
-        await asyncio.gather(*(_send(port, requests, sent, began + seconds, n, pace) for n in range(connections)))
+        until, turns = began + seconds, [(began, number) for number in range(connections)]
+        lines = [_Line(stack.enter_context(socket.create_connection(("127.0.0.1", port)))) for _ in turns]
+        for number, line in enumerate(lines):
+            ready.register(line.socket, selectors.EVENT_READ, number)
+        waiting = 0
+        while (now := time.perf_counter()) < until or waiting:
+            while turns and turns[0][0] <= now < until:
+                turn, number = heappop(turns)
+                lines[number].ask(next(requests), turn)
+                waiting += 1
+            for key, _ in ready.select(max(turns[0][0] - now, 0) if turns and now < until else 1.0):
+                line = lines[key.data]
+                if line.hears():
+                    waiting -= 1
+                    sent.waits.append(time.perf_counter() - line.asked)
+                    sent.refused += not line.heard.startswith(b"HTTP/1.1 2")
+                    heappush(turns, (max(line.turn + pace, line.asked - 0.05), key.data))
         sent.took = time.perf_counter() - began
-
-    asyncio.run(every())
     return sent
 
 
-async def _send(port: int, requests: Sequence[bytes], sent: Sent, until: float, number: int, pace: float) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    turn = time.perf_counter()
-    while (now := time.perf_counter()) < until:
-        if pace and turn > now:
-            await asyncio.sleep(turn - now)
-        turn = max(turn + pace, now - 0.05)
-        began = time.perf_counter()
-        writer.write(requests[number % len(requests)])
-        number += 7
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        await reader.readexactly(length)
-        sent.waits.append(time.perf_counter() - began)
-        sent.refused += not head.startswith(b"HTTP/1.1 2")
-    writer.close()
+@dataclass
+class _Line:
+    """A connection: one request at a time."""
+
+    socket: socket.socket
+    heard: bytes = b""
+    asked: float = 0.0
+    turn: float = 0.0
+
+    def ask(self, request: bytes, turn: float) -> None:
+        self.heard, self.asked, self.turn = b"", time.perf_counter(), turn
+        self.socket.sendall(request)
+
+    def hears(self) -> bool:
+        """Whether the answer is here, all of it."""
+        if not (piece := self.socket.recv(65_536)):
+            raise ConnectionError("the service ended the connection")
+        self.heard += piece
+        head, found, body = self.heard.partition(b"\r\n\r\n")
+        return bool(found) and len(body) >= int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
 
 
 def _request(port: int, secret: str, body: bytes) -> bytes:

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from secrets import token_hex
 from typing import Annotated
@@ -31,6 +32,7 @@ from hubsync.service.proof import Proofs
 from hubsync.service.reload import Reload
 from hubsync.service.service import Pulse, Service
 from hubsync.service.status import Status, read_status
+from hubsync.service.traffic import Traffic
 from hubsync.settings import Settings
 from hubsync.store.database import open_store
 from hubsync.store.store import Store
@@ -69,7 +71,7 @@ def serve(
         tokens = settings.token_provider()
         gateway = stack.enter_context(Gateway(settings.api_url, tokens, api_version=settings.api_version))
 
-        metrics = Metrics()
+        metrics, traffic = Metrics(), Traffic()
         alerts = Alerts(local_now, lambda outcome: metrics.alerts.labels(outcome).inc())
         health = Health(alerts.on_change)
         proofs = _proofs(settings, store, alerts, metrics) if writes else None
@@ -82,7 +84,7 @@ def serve(
             alerts.use(audience_of(settings, rules, session.pace), f"hubsync, portal {session.portal.id}")
             if proofs is not None:
                 proofs.take_up(session.portal.id, rules)
-            return session
+            return replace(session, give_way=traffic.give_way)
 
         reload = Reload(settings.rules, renew, health, renew())
         service = Service(
@@ -91,7 +93,7 @@ def serve(
         alerts.recall(_memory(store, service.portal))
         alerts.start()
         stack.callback(alerts.stop, 0.5)
-        web = WebServer(_app(settings, service, alerts, proofs, host, port), host, port)
+        web = WebServer(_app(settings, service, alerts, proofs, traffic, host, port), host, port)
         stack.enter_context(_signals(ended, reload))
         web.start()
         stack.callback(web.stop, 2.0)
@@ -113,7 +115,15 @@ def _proofs(settings: Settings, store: Store, alerts: Alerts, metrics: Metrics) 
     return Proofs(store, alerts.on_change, metrics, settings.proof_seconds) if settings.proof_seconds else None
 
 
-def _app(settings: Settings, service: Service, alerts: Alerts, proofs: Proofs | None, host: str, port: int) -> ASGIApp:
+def _app(
+    settings: Settings,
+    service: Service,
+    alerts: Alerts,
+    proofs: Proofs | None,
+    traffic: Traffic,
+    host: str,
+    port: int,
+) -> ASGIApp:
     """The HTTP side. Without a public address webhooks are expected at the one it listens on, as on one machine."""
     store, portal = service.store, service.portal
     secrets = settings.client_secrets
@@ -144,6 +154,7 @@ def _app(settings: Settings, service: Service, alerts: Alerts, proofs: Proofs | 
             secrets=secrets,
             apps={settings.app_id: secrets} if settings.app_id else {},
             app_id=lambda: service.app_id or settings.app_id,
+            traffic=traffic,
         ),
     )
 

@@ -45,9 +45,11 @@ class Looker:
         *,
         tasks: bool,
         instead: Callable[[Contact, Decision], Decision] | None = None,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
-        """`instead` may put another decision in the place of a complete one."""
+        """`instead` may put another decision in the place of a complete one; `give_way` is called before each."""
         self.instead = instead
+        self.give_way = give_way
         self.gateway = gateway
         self.policy = policy
         self.horizon = horizon
@@ -91,7 +93,10 @@ class Looker:
 
     def _decide(self, contacts: Iterable[Contact]) -> list[Look]:
         now = self.now()
-        looks = [Look(c, decide(self.policy, c, now, self.horizon, tasks=self.tasks)) for c in contacts]
+        looks: list[Look] = []
+        for contact in contacts:
+            self.give_way()
+            looks.append(Look(contact, decide(self.policy, contact, now, self.horizon, tasks=self.tasks)))
         return [look if look.decision.needs else self._finished(look, now) for look in looks]
 
     def _finished(self, look: Look, now: datetime) -> Look:

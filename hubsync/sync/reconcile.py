@@ -91,6 +91,8 @@ class Session:
     """How fast tasks may come (B4, B5, B7); None: as fast as rules ask for them."""
     guard: GuardSpec = field(default_factory=GuardSpec)
     """How much may be written, as portal.yaml says it."""
+    give_way: Callable[[], None] = lambda: None
+    """Called before each decision: in a service, what is more urgent than the next contact goes first."""
 
     def portal_now(self) -> datetime:
         """The portal's time: ours, plus what its Date headers say (design 4)."""
@@ -230,7 +232,16 @@ def looker_of(session: Session, horizon: Horizon, dresser: Dresser) -> Looker:
     """Looks with tasks, and with what becomes of the proposals on the records (A19)."""
     policy = session.portal.policy
     asking = Proposals(policy, frozenset(session.portal.definitions), session.portal_now)
-    return Looker(session.gateway, policy, horizon, session.portal_now, dresser, tasks=True, instead=asking)
+    return Looker(
+        session.gateway,
+        policy,
+        horizon,
+        session.portal_now,
+        dresser,
+        tasks=True,
+        instead=asking,
+        give_way=session.give_way,
+    )
 
 
 def as_known(session: Session, store: Store | None) -> tuple[Session, tuple[str, ...]]:

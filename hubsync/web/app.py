@@ -24,6 +24,7 @@ from hubsync.portal.signature import VERSIONS
 from hubsync.service.health import Health
 from hubsync.service.metrics import Metrics
 from hubsync.service.status import Status
+from hubsync.service.traffic import Traffic
 from hubsync.web.bodies import Bodies
 from hubsync.web.clientsecrets import ClientSecrets
 from hubsync.web.events import Expected, Parsed, parse_events
@@ -87,6 +88,8 @@ class Parts:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     """The local time: signatures are held against it."""
     clock: Callable[[], float] = time.monotonic
+    traffic: Traffic = field(default_factory=Traffic)
+    """Where requests under way are counted, for those who give way."""
 
 
 def build_app(config: WebConfig, parts: Parts) -> ASGIApp:
@@ -114,6 +117,7 @@ def _reception(config: WebConfig, parts: Parts) -> Reception:
         Refusals(config.refused_a_minute, parts.clock, trusted_factor=config.refused_factor),
         Bodies(config.largest_body, seconds=config.body_seconds),
         parts.now,
+        traffic=parts.traffic,
     )
 
 

@@ -24,6 +24,7 @@ from hubsync.errors import WebhookRejected
 from hubsync.portal.signature import VERSIONS, Claim, SignedRequest, public_uri, read_claim, verify
 from hubsync.service.intake import Hint
 from hubsync.service.metrics import Metrics
+from hubsync.service.traffic import Traffic
 from hubsync.web.bodies import Bodies, BodyRefused
 from hubsync.web.clientsecrets import ClientSecrets
 from hubsync.web.events import Parsed
@@ -99,7 +100,7 @@ class Reception:
     bodies: Bodies = field(default_factory=Bodies)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     tally: Tally = field(default_factory=Tally)
-    under_way: int = 0
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 class Receiver:
@@ -123,11 +124,11 @@ class Receiver:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         shared = self._shared
-        shared.under_way += 1
+        shared.traffic.under_way += 1
         try:
             answer = await self._answer(scope, receive)
         finally:
-            shared.under_way -= 1
+            shared.traffic.under_way -= 1
         self._answers[answer.name].inc()
         body = orjson.dumps(answer.says)
         headers = [*NOT_KEPT_JSON, (b"content-length", str(len(body)).encode())]
@@ -140,7 +141,7 @@ class Receiver:
         shared, address = self._shared, address_of(scope)
         if wait := shared.refusals.wait(address):
             return _Answer(429, "limited", {"error": "Too many requests were refused."}, wait)
-        if shared.under_way > shared.rules.in_flight:
+        if shared.traffic.under_way > shared.rules.in_flight:
             return _Answer(503, "busy", {"error": "Too many requests at once; try again."}, 1)
         if (lack := self._lack()) is not None:
             return _Answer(503, "unready", {"error": lack}, 60)

@@ -19,6 +19,7 @@ from hubsync.service.health import Health
 from hubsync.service.intake import Hint
 from hubsync.service.metrics import Metrics
 from hubsync.service.status import Status
+from hubsync.service.traffic import Traffic
 from hubsync.web.app import Parts, WebConfig, build_app
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -107,6 +108,7 @@ class Web:
         self.intake = FakeIntake()
         self.health = Health()
         self.metrics = Metrics()
+        self.traffic = Traffic()
         self.now = NOW
         self.secrets: tuple[str, ...] = (SECRET,)
         options: dict[str, Any] = {"portal": PORTAL, "public_url": PUBLIC, "password": PASSWORD, **config}
@@ -122,6 +124,7 @@ class Web:
                 app_id=lambda: str(APP),
                 now=lambda: self.now,
                 clock=lambda: (self.now - NOW).total_seconds(),
+                traffic=self.traffic,
             ),
         )
 
