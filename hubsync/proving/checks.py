@@ -242,9 +242,11 @@ class _Traced(Settlement):
 
 
 def _trail(look: Look, horizon: Horizon) -> list[Want]:
-    """Everything that one decision writes on its way, in order."""
+    """Everything that one decision writes on its way, in order; where it writes nothing, what the backlog would."""
     traced = _Traced(View(look.situation.policy, look.situation.contact, look.situation.now), horizon)
     traced.settle(live=True)
+    if traced.backlog and not traced.trail:
+        traced.settle(live=False)
     return traced.trail
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
-from hubsync.policy.policy import Policy
+from hubsync.policy.policy import Horizon, Policy
 from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.rulefiles.situations import staged
 from tests.builders import EVER, NOW, WRITERS, a_contact, a_deal, a_mail, ago, done, entry, stamp
@@ -41,8 +41,9 @@ def brute(policy: Policy, rules: list[dict[str, Any]], flows: list[dict[str, Any
     writers = {source: kind for kind, source in WRITERS.items()}
     loose = replace(staged(policy), brakes=False, writers=writers)
     for contact in grid(loose, str(rules) + str(flows)):
-        found.lives += 1
-        live(loose, contact, flows, found)
+        for horizon in (EVER, Horizon(ago(1))):
+            found.lives += 1
+            live(loose, contact, flows, found, horizon)
     return found
 
 
@@ -73,11 +74,11 @@ def grid(policy: Policy, words: str) -> Iterator[Contact]:
             )
 
 
-def live(policy: Policy, contact: Contact, flows: list[dict[str, Any]], found: Found) -> None:
-    """One life, from the first look until nothing moves for longer than any rule waits."""
+def live(policy: Policy, contact: Contact, flows: list[dict[str, Any]], found: Found, horizon: Horizon) -> None:
+    """One life, from the first look until nothing moves for longer than any rule waits; older causes are backlog."""
     now, writes, answers = NOW, 0, 0
     while writes <= MOST_WRITES and answers <= 3 * MOST_WRITES:
-        decision = decide(policy, contact, now, EVER)
+        decision = decide(policy, contact, now, horizon)
         found.disputed = found.disputed or bool(decision.conflicts)
         if decision.changes:
             found.heard |= {change.rule for change in decision.changes}

@@ -118,7 +118,10 @@ def agree(drawn: dict[str, Any]) -> brute.Found:
     verdict = proved(Ground.of(loaded))
     policy = loaded.compile()
     found = brute.brute(policy, drawn["rules"], drawn["foreign"])
-    assert told(verdict, "for ever") == found.endless
+    if told(verdict, "for ever"):
+        assert found.endless
+    if found.endless:  # of one fault of the same rules the shortest way to show it is told
+        assert told(verdict, "for ever") or told(verdict, "for one and the same cause")
     if found.disputed:
         assert told(verdict, "at one moment") or told(verdict, "for one and the same cause")
     if told(verdict, "at one moment"):
