@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
@@ -195,7 +195,7 @@ def micros(at: datetime) -> int:
 
 
 def instant(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros / SECOND, UTC)  # exact: a float has room for microseconds until 2100
+    return EPOCH + timedelta(microseconds=micros)
 
 
 def _midnight(day: int) -> datetime:

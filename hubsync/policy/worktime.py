@@ -45,6 +45,9 @@ Hours = Mapping[int, Sequence[tuple[time, time]]]
 Closed = Collection[date] | Callable[[int], Collection[date]]
 """Dates without business time: all of them, or those of a year (asked once a year, when the year is first needed)."""
 
+REMEMBERED = 50_000
+"""Answers a calendar keeps: many rules ask for the same days after the same moment."""
+
 
 class Calendar:
     """Opening hours in one zone. Immutable to its users, safe to share between threads.
@@ -64,6 +67,7 @@ class Calendar:
         self._years: dict[int, list[Span]] = {}
         self._table: Table = EMPTY
         self._growing = threading.Lock()
+        self._days_on: dict[tuple[int, int], datetime] = {}
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
         """Business time between two instants; negative if `end` comes first, so that sums over a path always agree."""
@@ -103,10 +107,13 @@ class Calendar:
         at = micros(start)
         if not n:
             return instant(at)
-        found = self._covering(at).step_days(at, n, self.zone)
-        if found is not None:
-            return instant(found)
-        return self._search(at, n > 0, lambda table: table.step_days(at, n, self.zone))
+        known = self._days_on.get((at, n))
+        if known is None:
+            if len(self._days_on) >= REMEMBERED:
+                self._days_on.clear()
+            known = self._search(at, n > 0, lambda table: table.step_days(at, n, self.zone))
+            self._days_on[at, n] = known
+        return known
 
     def days_elapsed(self, start: datetime, end: datetime) -> int:
         """Whole business days between two instants: the largest N whose `days_after(start, N)` isn't past `end`.
