@@ -156,7 +156,7 @@ def test_signed_requests_are_taken_and_what_was_acknowledged_outlives_a_kill(run
 
 
 def test_a_life_of_the_service_in_bad_weather_is_counted_and_nothing_is_wrong_after_it(run: Run) -> None:
-    result = run("soak", "--contacts", 30, "--minutes", 2, "--pace", 1, "--kills", 0)
+    result = run("soak", "--contacts", 20, "--minutes", 1, "--pace", 1, "--kills", 0)
     assert result["wrong"] == 0
     assert result["written"] > 0
 
