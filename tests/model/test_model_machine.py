@@ -37,7 +37,7 @@ from tests.model.reference import OPEN, STAGES, WON, Deal, Entry, Model
 from tests.sync.desk import GENEROUS, LONG_AGO, NOW, STAGE, STATUS, Desk, acted
 
 LIVES = int(os.environ.get("MODEL_LIVES", "0"))
-SHORT = 20
+SHORT = 12
 """Lives in a run of the suite."""
 SEED = int(os.environ.get("MODEL_SEED", "1"))
 BREATH = timedelta(seconds=47)

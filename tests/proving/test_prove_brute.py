@@ -19,7 +19,7 @@ from tests.proving import brute
 from tests.proving.minis import STAGES, STATUSES, mini
 
 SETS = settings(
-    max_examples=int(os.environ.get("PROVE_SETS", "12")),
+    max_examples=int(os.environ.get("PROVE_SETS", "8")),
     deadline=None,
     phases=[Phase.generate],
     report_multiple_bugs=False,
