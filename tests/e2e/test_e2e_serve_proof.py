@@ -11,20 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_e2e_serve_alerts import free_port, ready
-from tests.proving.minis import mini, written
-from tests.proving.test_prove_broken import BROKEN, text_of
+from tests.proving.minis import SETTLING, broken, mini, written
 from tests.service.doorbells import Webhook, listening
 from tests.service.waiting import eventually
 
 Start = Callable[..., subprocess.Popen[str]]
-SOUND = """
-rules:
-  - id: up
-    playbook: X1
-    when: {lead_status: {is: new}}
-    cause: lead_status_entered
-    then: [{set: {lead_status: working}}]
-"""
 
 
 @pytest.fixture
@@ -44,7 +35,7 @@ def test_rules_that_fight_are_told_once_and_told_to_be_well_once_they_are_mended
     start: Start, webhook: Webhook, isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, port = isolated / "rules", free_port()
-    written(mini(text_of(BROKEN[0].with_name("two_rules_undo_one_another.yaml"))), folder)
+    written(mini(broken("two_rules_undo_one_another")), folder)
     monkeypatch.setenv("HUBSYNC_RULES", str(folder))
     monkeypatch.setenv("HUBSYNC_PROOF_SECONDS", "120")
     options = {"HUBSYNC_ALERT_WEBHOOK_URL": webhook.url, "HUBSYNC_LOG_LEVEL": "warning", "HUBSYNC_LOG_FORMAT": "json"}
@@ -53,7 +44,7 @@ def test_rules_that_fight_are_told_once_and_told_to_be_well_once_they_are_mended
     assert "The rules in force are not proved to settle: 1 fault. rules.yaml:" in webhook.texts[0]
     assert (ready(port), metric(port, "hubsync_rules_unproved")) == ({}, "1.0")
 
-    written(mini(SOUND), folder)
+    written(mini(SETTLING), folder)
     assert eventually(lambda: len(webhook.texts) == 2)
     assert "It is well again: unproved." in webhook.texts[1]
     assert metric(port, "hubsync_rules_unproved") == "0.0"

@@ -28,6 +28,27 @@ PORTAL: dict[str, Any] = {
 FITS = {", ".join(("none", *STATUSES)): "fits"}
 MATRIX: dict[str, Any] = {"matrix": [{"row": {"lifecycle_stage": ["none", *STAGES]}, "cells": FITS}]}
 
+SETTLING = """
+rules:
+  - id: up
+    playbook: X1
+    when: {lead_status: {is: new}}
+    cause: lead_status_entered
+    then: [{set: {lead_status: working}}]
+"""
+"""Rules of which nothing is wrong."""
+BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
+
+
+def text_of(path: Path) -> str:
+    """The rules of a file, without the line that says what is wrong with them."""
+    return "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("wrong:"))
+
+
+def broken(name: str) -> str:
+    """The rules of one of `BROKEN`."""
+    return text_of(BROKEN[0].with_name(f"{name}.yaml"))
+
 
 def mini(rules: str, matrix: dict[str, Any] | None = None) -> LoadedRules:
     """A rule set of these rules (YAML with `rules:` and `foreign:`), as if read from rules.yaml of a folder."""

@@ -21,14 +21,7 @@ from hubsync.proving.telling import case, position, story
 from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.playing import play
 from hubsync.rulefiles.situations import Situation, build
-from tests.proving.minis import mini, written
-
-BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
-
-
-def text_of(path: Path) -> str:
-    """The rules of a file, without the line that says what is wrong with them."""
-    return "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("wrong:"))
+from tests.proving.minis import BROKEN, mini, text_of, written
 
 
 @cache

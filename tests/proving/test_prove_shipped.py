@@ -10,7 +10,7 @@ import pytest
 
 from hubsync.cli.main import run
 from hubsync.settings import default_rules
-from tests.proving.minis import mini, written
+from tests.proving.minis import SETTLING, mini, written
 
 
 def test_the_shipped_rules_are_proved(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,16 +56,6 @@ def test_the_command_tells_the_story_and_the_case_and_ends_with_1(
     assert "termination: down and up undo one another's lead_status for one and the same cause" in out
     assert "  as a case:\n    cases:\n" in out
     assert "Not proved: 1 fault" in out
-
-
-SETTLING = """
-rules:
-  - id: up
-    playbook: X1
-    when: {lead_status: {is: new}}
-    cause: lead_status_entered
-    then: [{set: {lead_status: working}}]
-"""
 
 
 def test_rules_check_proves_as_well_unless_told_not_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,25 +19,11 @@ from hubsync.settings import default_rules
 from hubsync.store import Store, open_store
 from hubsync.sync import proofs as kept
 from hubsync.sync.proofs import KnownProof, keep_proof, known_proof
-from tests.proving.minis import mini, written
+from tests.proving.minis import SETTLING, broken, mini, written
 from tests.service.waiting import PATIENCE, eventually
 from tests.sync.desk import NOW
 
 PORTAL = 62515
-BROKEN = Path(__file__).parents[1] / "proving" / "broken"
-SOUND = """
-rules:
-  - id: up
-    playbook: X1
-    when: {lead_status: {is: new}}
-    cause: lead_status_entered
-    then: [{set: {lead_status: working}}]
-"""
-
-
-def rules_of(name: str) -> str:
-    lines = (BROKEN / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("wrong:"))
 
 
 def doing(program: str) -> tuple[str, ...]:
@@ -92,7 +78,7 @@ def settled(proofs: Proofs) -> ProofState | None:
 def test_rules_that_fight_are_told_with_what_isnt_proved_and_where(
     house: House, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    proofs, rules = house.proofs(), house.rules(rules_of("two_rules_undo_one_another"))
+    proofs, rules = house.proofs(), house.rules(broken("two_rules_undo_one_another"))
     proofs.take_up(PORTAL, rules)
     assert proofs.state == ProofState("being proved")
     found = settled(proofs)
@@ -112,16 +98,16 @@ def test_rules_that_fight_are_told_with_what_isnt_proved_and_where(
 
 def test_rules_that_settle_are_told_to_be_well_and_what_was_wrong_is_over(house: House) -> None:
     proofs = house.proofs()
-    proofs.take_up(PORTAL, house.rules(rules_of("dead_rule")))
+    proofs.take_up(PORTAL, house.rules(broken("dead_rule")))
     settled(proofs)
-    proofs.take_up(PORTAL, house.rules(SOUND))
+    proofs.take_up(PORTAL, house.rules(SETTLING))
     assert settled(proofs) == ProofState("proved")
     assert [says for _, says in house.told][-1] is None
     assert house.unproved == 0
 
 
 def test_what_is_known_of_the_same_rules_is_said_at_once_and_not_proved_again(house: House) -> None:
-    rules = house.rules(SOUND)
+    rules = house.rules(SETTLING)
     keep_proof(house.store, PORTAL, KnownProof(rules.digest, 2, 1, "rules.yaml:3: coverage: up is dead"))
     proofs = house.proofs("no such program")
     proofs.take_up(PORTAL, rules)
@@ -158,7 +144,7 @@ def test_a_verdict_counts_for_its_rules_and_its_version_of_hubsync_alone(
 def test_rules_that_could_not_be_proved_are_told_with_the_reason_and_nothing_is_kept(
     house: House, program: str, within: float, why: str
 ) -> None:
-    proofs, rules = house.proofs(*doing(program), within=within), house.rules(SOUND)
+    proofs, rules = house.proofs(*doing(program), within=within), house.rules(SETTLING)
     proofs.take_up(PORTAL, rules)
     says = f"The rules in force could not be proved to settle: {why}"
     assert settled(proofs) == ProofState("not proved", says)
@@ -168,18 +154,18 @@ def test_rules_that_could_not_be_proved_are_told_with_the_reason_and_nothing_is_
 
 def test_where_no_process_can_be_started_the_service_goes_on_and_says_so(house: House) -> None:
     proofs = house.proofs("/no/such/program")
-    proofs.take_up(PORTAL, house.rules(SOUND))
+    proofs.take_up(PORTAL, house.rules(SETTLING))
     why = "no process could be started for it: No such file or directory."
     assert house.told == [("unproved", f"The rules in force could not be proved to settle: {why}")]
 
 
 def test_other_rules_end_the_proof_of_the_former_ones(house: House) -> None:
     proofs = house.proofs(*doing("import time; time.sleep(60)"))
-    proofs.take_up(PORTAL, house.rules(rules_of("dead_rule")))
+    proofs.take_up(PORTAL, house.rules(broken("dead_rule")))
     former = proofs._process
     assert former is not None
     proofs.command = COMMAND
-    proofs.take_up(PORTAL, house.rules(SOUND))
+    proofs.take_up(PORTAL, house.rules(SETTLING))
     assert former.wait(PATIENCE) == -9
     assert settled(proofs) == ProofState("proved")
     assert house.told == [("unproved", None)]
@@ -187,7 +173,7 @@ def test_other_rules_end_the_proof_of_the_former_ones(house: House) -> None:
 
 def test_a_stop_ends_the_process_and_tells_nothing(house: House) -> None:
     proofs = house.proofs(*doing("import time; time.sleep(60)"))
-    proofs.take_up(PORTAL, house.rules(SOUND))
+    proofs.take_up(PORTAL, house.rules(SETTLING))
     process = proofs._process
     assert process is not None
     proofs.stop()
@@ -196,8 +182,8 @@ def test_a_stop_ends_the_process_and_tells_nothing(house: House) -> None:
 
 
 def test_files_that_changed_before_they_were_read_say_nothing_of_the_rules_in_force(house: House) -> None:
-    proofs, rules = house.proofs(), house.rules(SOUND)
-    house.rules(rules_of("dead_rule"))
+    proofs, rules = house.proofs(), house.rules(SETTLING)
+    house.rules(broken("dead_rule"))
     proofs.take_up(PORTAL, rules)
     assert settled(proofs) is None
     assert house.told == []
@@ -212,7 +198,7 @@ def test_the_process_has_the_lowest_priority_and_none_of_our_secrets(
         "print(json.dumps({'failed': f'{os.nice(0)} {[n for n in os.environ if n.startswith(\"HUBSYNC\")]}'}))"
     )
     proofs = house.proofs(*doing(program))
-    proofs.take_up(PORTAL, house.rules(SOUND))
+    proofs.take_up(PORTAL, house.rules(SETTLING))
     found = settled(proofs)
     assert found is not None
     assert found.says.endswith("settle: 19 []")

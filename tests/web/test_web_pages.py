@@ -176,6 +176,12 @@ def test_the_page_says_that_all_is_well() -> None:
     assert text.endswith("Last alerts None.")
 
 
+def test_rules_that_are_not_proved_are_the_first_thing_the_page_says() -> None:
+    page = shown(replace(WELL, proof=ILL.proof))
+    assert words(page).startswith("! The rules are not proved")
+    assert "All is well" not in page
+
+
 def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     page = shown(ILL)
     text = words(page)
