@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import structlog
@@ -31,9 +31,12 @@ STOPPING = "The service is stopping."
 
 
 class Hint(NamedTuple):
-    """Look at `item`: a contact's id, or `deals:77` for an object whose contacts are meant. `why` is for people."""
+    """Look at `items`, each once: contacts' ids, or `deals:77` for an object whose contacts are meant.
 
-    item: str
+    `why` is for people.
+    """
+
+    items: Sequence[str]
     why: str
     delay: timedelta = timedelta(0)
 
@@ -43,6 +46,10 @@ class _Waiting:
     hints: Sequence[Hint]
     erased: Sequence[str]
     done: Future[None] = field(default_factory=Future)
+
+
+_DONE: Future[None] = Future()
+_DONE.set_result(None)
 
 
 class Intake:
@@ -57,6 +64,10 @@ class Intake:
         self._wake = wake
         self._queue: list[_Waiting] = []
         self._dirty: dict[str, datetime] = {}
+        self._due: set[str] = set()
+        """Of these what was due at once, is committed and not yet being looked at."""
+        self._latest = datetime.min.replace(tzinfo=UTC)
+        """When something was noted last: a clock that was put back says nothing of what is due."""
         self._changed = threading.Condition()
         self._ended = False
         self._thread = threading.Thread(target=self._commit_forever, name="hubsync-intake", daemon=True)
@@ -77,9 +88,19 @@ class Intake:
             self._thread.join()
 
     def submit(self, hints: Sequence[Hint], erased: Sequence[str] = ()) -> Future[None]:
-        """Note what to look at and who was erased. The future is done once that is committed, or has its StoreError."""
-        waiting = _Waiting(hints, erased)
+        """Note what to look at and who was erased. The future is done once that is committed, or has its StoreError.
+
+        It is done at once where all of it is noted already, and committed.
+        """
+        now = self._now()
         with self._changed:
+            if (
+                not (self._ended or erased)
+                and now >= self._latest
+                and all(self._due.issuperset(h.items) for h in hints)
+            ):
+                return _DONE
+            waiting = _Waiting(hints, erased)
             if self._ended:
                 waiting.done.set_exception(HubsyncError(STOPPING))
             else:
@@ -90,6 +111,7 @@ class Intake:
     def taken(self, items: Collection[str]) -> None:
         """These are being looked at from now on: what happens to them from here is a new hint. Call before reading."""
         with self._changed:
+            self._due.difference_update(items)
             for item in items:
                 self._dirty.pop(item, None)
 
@@ -97,6 +119,7 @@ class Intake:
         """Count nothing as noted: somebody else had the database to work on."""
         with self._changed:
             self._dirty.clear()
+            self._due.clear()
 
     def _commit_forever(self) -> None:
         while True:
@@ -136,6 +159,10 @@ class Intake:
         except Exception:
             self.taken([item for items in fresh.values() for item in items])
             raise
+        with self._changed:
+            for (delay, _), items in fresh.items():
+                if not delay:
+                    self._due.update(item for item in items if item in self._dirty)
         return any(not delay for delay, _ in fresh)
 
     def _not_noted_yet(self, group: Sequence[_Waiting], now: datetime) -> dict[tuple[timedelta, str], list[str]]:
@@ -145,9 +172,11 @@ class Intake:
         """
         fresh: dict[tuple[timedelta, str], list[str]] = {}
         with self._changed:
-            for waiting in group:
-                for item, why, delay in waiting.hints:
-                    known, due = self._dirty.get(item), now + delay if delay else now
+            self._latest = now
+            for items, why, delay in (hint for waiting in group for hint in waiting.hints):
+                due = now + delay
+                for item in items:
+                    known = self._dirty.get(item)
                     if known is None or known > due:
                         self._dirty[item] = due
                         fresh.setdefault((delay, why), []).append(item)

@@ -7,7 +7,7 @@ search missed, the listing finds: it compares every contact with what was looked
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -104,10 +104,10 @@ class Poller:
         if kind == CONTACTS:
             looked = self.store.looked(self.portal, changed)
             news = (id_ for id_, at in changed.items() if id_ not in looked or looked[id_] < at)
-            hints = [Hint(id_, "poll") for id_ in news if not self.covered(id_)]
+            items = [id_ for id_ in news if not self.covered(id_)]
         else:
-            hints = [Hint(f"{kind}:{id_}", "poll") for id_ in changed]
-        commit(self.intake, hints)
+            items = [f"{kind}:{id_}" for id_ in changed]
+        commit(self.intake, items, "poll")
 
 
 @dataclass(slots=True)
@@ -149,17 +149,12 @@ class Listing:
             ids = [contact.id for contact in page]
             present.update(ids)
             mirror = self.store.looks(self.portal, ids)
-            commit(
-                self.intake,
-                [
-                    Hint(c.id, "listing")
-                    for c in page
-                    if (row := mirror.get(c.id)) is None
-                    or is_news(c, row)
-                    or row.digest != digest
-                    or row.read_at < stale
-                ],
-            )
+            news = [
+                c.id
+                for c in page
+                if (row := mirror.get(c.id)) is None or is_news(c, row) or row.digest != digest or row.read_at < stale
+            ]
+            commit(self.intake, news, "listing")
             while self.waiting() > ENOUGH_WAITING:
                 if not self.pause():
                     return len(present)
@@ -186,7 +181,7 @@ class Listing:
     def _forget_gone(self, present: set[str]) -> None:
         """Contacts that HubSpot no longer has are looked at once more, which drops them from the mirror."""
         gone = [row.contact for row in self.store.mirror(self.portal) if row.contact not in present]
-        commit(self.intake, [Hint(id_, "gone") for id_ in gone])
+        commit(self.intake, gone, "gone")
 
     def _last(self) -> tuple[datetime | None, str]:
         text = self.store.cursor(self.portal, LISTED)
@@ -201,8 +196,7 @@ def is_news(contact: Contact, row: Look) -> bool:
     return contact.modified_at is None or contact.modified_at > row.lastmodified
 
 
-def commit(intake: Intake, hints: Iterable[Hint]) -> None:
-    """Note hints and wait until the database has them: only then may a cursor move on."""
-    some = list(hints)
-    if some:
-        intake.submit(some).result(COMMITTED_WITHIN)
+def commit(intake: Intake, items: Sequence[str], why: str) -> None:
+    """Note what to look at and wait until the database has it: only then may a cursor move on."""
+    if items:
+        intake.submit([Hint(items, why)]).result(COMMITTED_WITHIN)

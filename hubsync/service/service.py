@@ -131,9 +131,10 @@ class Service:
 
     def submit(self, hints: Sequence[Hint], erased: Sequence[str] = ()) -> Future[None]:
         """Take hints from outside. Those that can wait are echoes: left out where the look after the write comes."""
-        if any(h.delay for h in hints):
-            hints = [h for h in hints if not h.delay or not self.worker.looks_after(h.item)]
-        return self.intake.submit(hints, erased)
+        return self.intake.submit([self._without_covered(hint) if hint.delay else hint for hint in hints], erased)
+
+    def _without_covered(self, echoes: Hint) -> Hint:
+        return echoes._replace(items=[item for item in echoes.items if not self.worker.looks_after(item)])
 
     def _new_poller(self) -> Poller:
         return Poller(

@@ -162,10 +162,11 @@ class Worker:
 
     def _look(self, shift: Shift, units: Sequence[Unit]) -> None:
         items = [unit for unit in units if isinstance(unit, WorkItem)]
+        taken_at = shift.session.portal_now()
         done = shift.work(self._contacts_of(shift, units), items)
         self._note(shift, items, done)
         with shift.fence():
-            self.store.work_done(self.portal, items)
+            self.store.work_done(self.portal, items, taken_at)
 
     def _work_apart(self, shift: Shift, units: Sequence[Unit], *, answers: bool = False) -> None:
         """HubSpot has failed several times in a row: perhaps over one contact alone, which must not stop the others.
@@ -304,7 +305,7 @@ class Worker:
             self._give_back()
 
     def _hold_portal(self) -> None:
-        lease = PortalLease(self.store, self.portal, "hubsync serve", patience=0.0)
+        lease = PortalLease(self.store, self.portal, "hubsync serve", patience=0.0, give_way=self.session().give_way)
         try:
             self._lease.enter_context(lease)
         except LeaseTaken as other:

@@ -360,10 +360,10 @@ class Store:
         with self._db.read() as tx:
             return work.take(tx, portal, now, limit)
 
-    def work_done(self, portal: int, items: Collection[WorkItem]) -> None:
-        """Clears the items, except those hinted at again since they were taken."""
+    def work_done(self, portal: int, items: Collection[WorkItem], taken_at: datetime) -> None:
+        """Clears the items, except those hinted at again since they were taken: these count as hinted at then."""
         with self._db.write() as tx:
-            work.done(tx, portal, items)
+            work.done(tx, portal, items, taken_at)
 
     def work_failed(self, portal: int, items: Collection[WorkItem], due_at: datetime) -> None:
         """Counts a failed look and puts the items off, except that a newer hint keeps its own time."""

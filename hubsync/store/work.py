@@ -57,15 +57,17 @@ def take(tx: Connection, portal: int, now: datetime, limit: int) -> tuple[WorkIt
     return tuple(WorkItem(*row) for row in tx.execute(due))
 
 
-def done(tx: Connection, portal: int, items: Collection[WorkItem]) -> None:
-    """Deletes rows whose generation is unchanged."""
-    statement = delete(work).where(
-        work.c.portal_id == portal,
-        work.c.contact_id == bindparam("contact"),
-        work.c.generation == bindparam("taken"),
-    )
+def done(tx: Connection, portal: int, items: Collection[WorkItem], taken_at: datetime) -> None:
+    """Deletes rows whose generation is unchanged; the others go behind what was hinted at before they were taken.
+
+    Else contacts that change all the time would always be the oldest, and nobody else would ever come.
+    """
+    theirs = (work.c.portal_id == portal, work.c.contact_id == bindparam("contact"))
+    unchanged = delete(work).where(*theirs, work.c.generation == bindparam("taken"))
+    again = update(work).where(*theirs, work.c.due_at < taken_at).values(due_at=taken_at)
     if items:
-        tx.execute(statement, [{"contact": item.contact, "taken": item.generation} for item in items])
+        tx.execute(unchanged, [{"contact": item.contact, "taken": item.generation} for item in items])
+        tx.execute(again, [{"contact": item.contact} for item in items])
 
 
 def failed(tx: Connection, portal: int, items: Collection[WorkItem], due_at: datetime) -> None:

@@ -6,8 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -70,11 +70,14 @@ class PortalLease:
         *,
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
+        give_way: Callable[[], None] = lambda: None,
     ) -> None:
+        """`give_way` is called before and after each transaction, when nothing is locked."""
         self.store = store
         self.portal = portal
         self.holder = f"{what} (process {os.getpid()} on {socket.gethostname()})"
         self.epoch = 0
+        self._give_way = give_way
         self._patience = patience
         self._sleep = sleep
         self._ended = threading.Event()
@@ -109,9 +112,13 @@ class PortalLease:
         self._renewer.join()
         self.store.release_lease(self.portal, self.epoch)
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """One transaction, refused with LeaseLost where the lease went to another."""
-        return self.store.begin(portal=self.portal, epoch=self.epoch)
+        self._give_way()
+        with self.store.begin(portal=self.portal, epoch=self.epoch):
+            yield
+        self._give_way()
 
     def _renew(self) -> None:
         while not self._ended.wait(RENEWED_EVERY):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -66,38 +67,42 @@ class Expected:
     app: str | None = None
 
 
-@dataclass(slots=True)
-class _Notes:
-    """What has been read so far. An item that several events name is looked at at the earliest of their times."""
+class _Asked(NamedTuple):
+    """Why something is to be looked at, and when."""
 
-    hints: dict[str, Hint] = field(default_factory=dict)
-    erased: dict[str, None] = field(default_factory=dict)
-    ignored: Counter[str] = field(default_factory=Counter)
-    used: int = 0
-
-    def note(self, items: Iterable[str], why: str, delay: timedelta) -> None:
-        for item in items:
-            known = self.hints.get(item)
-            if known is None or known.delay > delay:
-                self.hints[item] = Hint(item, why, delay)
-
-    def parsed(self) -> Parsed:
-        wanted = tuple(hint for hint in self.hints.values() if hint.item not in self.erased)
-        return Parsed(wanted, tuple(self.erased), tuple(sorted(self.ignored.items())), self.used)
-
-
-class _Usual(NamedTuple):
-    """What a kind of event asks for: what stands before the record's id, why to look, and when."""
-
-    prefix: str
     why: str
     delay: timedelta
 
 
-_a_hint: Callable[[tuple[str, str, timedelta]], Hint] = partial(tuple.__new__, Hint)
-"""What `Hint(...)` does, without its detour through Python."""
-_NEW = _Usual("", "", timedelta(0))
-"""In the place of what a kind of event asks for, before it was worked out."""
+@dataclass(slots=True)
+class _Notes:
+    """What has been read so far. An item that several events name is looked at at the earliest of their times."""
+
+    asked: dict[str, _Asked] = field(default_factory=dict)
+    erased: dict[str, None] = field(default_factory=dict)
+    ignored: Counter[str] = field(default_factory=Counter)
+    used: int = 0
+
+    def note(self, items: Iterable[str], asked: _Asked) -> None:
+        for item in items:
+            known = self.asked.get(item)
+            if known is None or known.delay > asked.delay:
+                self.asked[item] = asked
+
+    def parsed(self) -> Parsed:
+        together: dict[_Asked, list[str]] = {}
+        for item, asked in self.asked.items():
+            if item not in self.erased:
+                together.setdefault(asked, []).append(item)
+        hints = tuple(Hint(tuple(items), *asked) for asked, items in together.items())
+        return Parsed(hints, tuple(self.erased), tuple(sorted(self.ignored.items())), self.used)
+
+
+class _Usual(NamedTuple):
+    """What a kind of event asks for, and what stands before its record's id."""
+
+    prefix: str
+    asked: _Asked
 
 
 class _Unusable(Exception):
@@ -136,7 +141,18 @@ class _Plain(msgspec.Struct, gc=False):
     sourceId: str | None = None  # noqa: N815
 
 
+class _Kind(NamedTuple):
+    """Of an event what says what it asks for."""
+
+    portal: int
+    said: str
+    type_id: str | None
+    change_source: str | None
+    source_id: str | None
+
+
 _plain = msgspec.json.Decoder(list[_Plain])
+_kind_of = attrgetter("portalId", "subscriptionType", "objectTypeId", "changeSource", "sourceId")
 
 
 def parse_events(body: bytes, expected: Expected) -> Parsed:
@@ -163,38 +179,39 @@ def _all_usual(body: bytes, expected: Expected) -> Parsed | None:
     """The body's events where they are all like most: something happened to a record of the portal with a plain id.
 
     None where one is not; then they are read one by one. Thousands of events a second come this way: a body holds few
-    kinds of them, and each kind is worked out once.
+    kinds of them, most often one, and each kind is worked out once.
     """
     try:
         events = _plain.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return None
-    known: dict[tuple[object, ...], _Usual | None] = {}
-    hints: dict[str, Hint] = {}
-    for event in events:
-        ours = event.changeSource == "INTEGRATION" and event.sourceId
-        kind = (event.subscriptionType, event.portalId, event.objectTypeId, ours)
-        usual = known.get(kind, _NEW)
-        if usual is _NEW:
-            usual = known[kind] = _usual(event, expected)
-        if usual is None:
+    usual: dict[tuple[Any, ...], _Usual] = {}
+    for kind in set(map(_kind_of, events)):
+        found = _usual(_Kind(*kind), expected)
+        if found is None:
             return None
-        item = f"{usual.prefix}{event.objectId}" if usual.prefix else str(event.objectId)
-        if item not in hints or hints[item].delay > usual.delay:
-            hints[item] = _a_hint((item, usual.why, usual.delay))
-    return Parsed(tuple(hints.values()), used=len(events))
+        usual[kind] = found
+    if len(each := set(usual.values())) == 1:
+        [(prefix, asked)] = each
+        ids = dict.fromkeys([event.objectId for event in events])
+        return Parsed((Hint(tuple([f"{prefix}{id_}" for id_ in ids]), *asked),), used=len(events))
+    notes = _Notes(used=len(events))
+    for event in events:
+        prefix, asked = usual[_kind_of(event)]
+        notes.note((f"{prefix}{event.objectId}",), asked)
+    return notes.parsed()
 
 
-def _usual(event: _Plain, expected: Expected) -> _Usual | None:
+def _usual(kind: _Kind, expected: Expected) -> _Usual | None:
     """What an event of this kind asks for, where it is of the portal and about one record; None: to be read itself."""
-    if event.portalId != expected.portal:
+    if kind.portal != expected.portal:
         return None
-    subject = _subject(event.subscriptionType, event.objectTypeId or "")
+    subject = _subject(kind.said, kind.type_id or "")
     if subject.kind is None or subject.action in UNLIKE_OTHERS:
         return None
     prefix = "" if subject.kind == "contacts" else f"{subject.kind}:"
-    echo = expected.app is not None and event.changeSource == "INTEGRATION" and event.sourceId == expected.app
-    return _Usual(prefix, OWN_WRITE, ECHO) if echo else _Usual(prefix, subject.why, AT_ONCE)
+    echo = expected.app is not None and kind.change_source == "INTEGRATION" and kind.source_id == expected.app
+    return _Usual(prefix, _Asked(OWN_WRITE, ECHO) if echo else _Asked(subject.why, AT_ONCE))
 
 
 def _decoded(body: bytes) -> Any:
@@ -234,9 +251,9 @@ def _read(event: object, expected: Expected, notes: _Notes) -> None:
     if subject.action == "privacyDeletion" and subject.kind == "contacts":
         notes.erased[items[0]] = None
     elif expected.app is not None and _is_echo(event, expected.app):
-        notes.note(items, OWN_WRITE, ECHO)
+        notes.note(items, _Asked(OWN_WRITE, ECHO))
     else:
-        notes.note(items, subject.why, AT_ONCE)
+        notes.note(items, _Asked(subject.why, AT_ONCE))
 
 
 def _items(event: Mapping[str, Any], subject: _Subject) -> Sequence[str]:

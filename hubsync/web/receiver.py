@@ -198,7 +198,7 @@ class Receiver:
         for reason, count in asked.ignored:
             self._events[reason].inc(count)
         self._events["used"].inc(asked.used)
-        self._hints.inc(len(asked.hints))
+        self._hints.inc(sum(len(hint.items) for hint in asked.hints))
         shared.tally.accepted += 1
         shared.tally.accepted_at = shared.now()
         return _Answer(200, "accepted", {"used": asked.used, "ignored": ignored})
@@ -208,7 +208,10 @@ class Receiver:
 
         The future is never cancelled: whoever commits it may be at it.
         """
-        writing = asyncio.wrap_future(self._shared.intake.submit(asked.hints, asked.erased))
+        submitted = self._shared.intake.submit(asked.hints, asked.erased)
+        if submitted.done() and submitted.exception() is None:
+            return None  # it was noted already
+        writing = asyncio.wrap_future(submitted)
         done, _ = await asyncio.wait({writing}, timeout=self._shared.rules.commit_seconds)
         if not done:
             writing.add_done_callback(lambda late: late.cancelled() or late.exception())

@@ -34,7 +34,7 @@ def parse_workflow(body: bytes, query: bytes, expected: Expected, id_field: str 
         ):
             return _ignored("of another portal")
         if (item := _item(record, id_field)) is not None:
-            return Parsed((Hint(item, WHY),), used=1)
+            return Parsed((Hint((item,), WHY),), used=1)
         reasons.append("without a usable id")
     return _ignored(reasons[0] if reasons else "not a record")
 

@@ -89,7 +89,7 @@ class Station:
 
     def submit(self, *items: str, why: str = "test", delay: timedelta = timedelta(0)) -> Future[None]:
         """Hints as a webhook gives them; not waited for."""
-        return self.intake.submit([Hint(item, why, delay) for item in items])
+        return self.intake.submit([Hint(items, why, delay)])
 
     def hint(self, *items: str, why: str = "test", delay: timedelta = timedelta(0)) -> None:
         """Hints that are committed."""

@@ -74,7 +74,7 @@ def started(woken: Woken) -> Iterator[Callable[[Store], Intake]]:
 
 
 def hints(*items: str, delay: timedelta = timedelta(0)) -> list[Hint]:
-    return [Hint(item, "test", delay) for item in items]
+    return [Hint(items, "test", delay)]
 
 
 def noted(store: Store, within: timedelta = timedelta(0)) -> list[str]:
@@ -139,6 +139,41 @@ def test_a_contact_that_is_noted_costs_nothing_until_it_is_taken(store: Store, s
     intake.submit(hints("1")).result(PATIENCE)
     [after] = store.take_work(PORTAL, NOW, 10)
     assert after.generation > before.generation
+
+
+def test_what_is_noted_and_committed_is_acknowledged_without_the_database(
+    store: Store, started: Callable[..., Intake]
+) -> None:
+    gate = Gate(store)
+    intake = started(gate)
+    known = intake.submit(hints("1", "2"))
+    gate.let_in()
+    known.result(PATIENCE)
+    new = intake.submit(hints("3"))
+    assert gate.arrived.acquire(timeout=PATIENCE)
+    assert gate.arrived.acquire(timeout=PATIENCE)
+    assert intake.submit(hints("2", "1")).done()
+    assert intake.submit(hints("1", delay=timedelta(seconds=15))).done()
+    waiting = [intake.submit(hints("1", "3")), intake.submit(hints("1"), erased=["9"])]
+    intake.taken(["2"])
+    waiting.append(intake.submit(hints("2")))
+    assert not any(done.done() for done in (new, *waiting))
+    for _ in (new, *waiting):
+        gate.let_in()
+    for done in (new, *waiting):
+        done.result(PATIENCE)
+
+
+def test_after_the_clock_went_back_what_is_noted_is_brought_forward(store: Store) -> None:
+    times = [NOW + timedelta(hours=1)]
+    intake = Intake(store, PORTAL, lambda: times[-1])
+    intake.start()
+    intake.submit(hints("1")).result(PATIENCE)
+    assert noted(store) == []
+    times.append(NOW)
+    intake.submit(hints("1")).result(PATIENCE)
+    intake.stop()
+    assert noted(store) == ["1"]
 
 
 def test_what_may_wait_is_due_later_and_what_may_not_brings_it_forward(
@@ -304,7 +339,7 @@ class World:
                 self.seen[item.contact] = self.version[item.contact]
             self.stage = "done"
         else:
-            self.store.work_done(PORTAL, self.items)
+            self.store.work_done(PORTAL, self.items, NOW)
             self.stage = "take"
 
     def gone(self) -> None:
@@ -332,7 +367,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 @given(steps=STEPS)
 @example(steps=["event A", "commit", "work", "work", "work", "event A", "commit", "gone", "work"])
 def test_whatever_happened_after_a_contact_was_read_last_leads_to_another_look(shared: Store, steps: list[str]) -> None:
-    shared.work_done(PORTAL, shared.take_work(PORTAL, NOW, 10))
+    shared.work_done(PORTAL, shared.take_work(PORTAL, NOW, 10), NOW)
     gate = Gate(shared)
     intake = Intake(gate, PORTAL, lambda: NOW)  # type: ignore[arg-type]
     intake.start()

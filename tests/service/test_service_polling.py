@@ -31,7 +31,7 @@ def asked(station: Station, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     submit = station.intake.submit
 
     def noting(hints: list[Hint], *more: object) -> object:
-        items.extend(hint.item for hint in hints)
+        items.extend(item for hint in hints for item in hint.items)
         return submit(hints, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(station.intake, "submit", noting)

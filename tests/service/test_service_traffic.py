@@ -11,23 +11,32 @@ from dataclasses import replace
 import pytest
 
 from hubsync.service.intake import Hint
-from hubsync.service.traffic import PAUSE, Traffic
+from hubsync.service.traffic import LONGEST, SHARE, Traffic
+from hubsync.sync.lease import PortalLease
 from hubsync.sync.reconcile import plan
 from hubsync.sync.scope import Scope
 from tests.sync.desk import MQL, Desk
 from tests.web.asking import EVENT, EVENTS, Web
 
 
-def test_who_works_pauses_only_while_a_request_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("under_way", "worked", "pauses"),
+    [(0, 0.02, []), (3, 0.0, []), (3, 0.01, [0.01 * SHARE]), (1, 2.0, [LONGEST])],
+)
+def test_who_works_pauses_while_requests_are_under_way_longer_than_it_worked(
+    monkeypatch: pytest.MonkeyPatch, under_way: int, worked: float, pauses: list[float]
+) -> None:
     slept: list[float] = []
+    spent = 5.0
     monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(time, "thread_time", lambda: spent)
     on_the_road = Traffic()
     on_the_road.give_way()
-    on_the_road.under_way = 3
+    on_the_road.under_way = under_way
+    spent += worked
     on_the_road.give_way()
-    on_the_road.under_way = 0
     on_the_road.give_way()
-    assert slept == [PAUSE]
+    assert slept == pytest.approx(pauses)
 
 
 def test_a_request_is_under_way_until_it_is_answered_and_also_where_it_is_refused() -> None:
@@ -52,3 +61,12 @@ def test_every_decision_of_a_run_gives_way_first(desk: Desk) -> None:
     session = replace(desk.session(), give_way=lambda: given.append(None))
     plan(session, Scope(full=True))
     assert len(given) >= len(contacts)
+
+
+def test_every_transaction_of_who_holds_the_portal_has_requests_pass_before_and_after_it(desk: Desk) -> None:
+    order: list[str] = []
+    store, portal = desk.store, desk.portal.portal_id
+    store.remember_portal(portal, at=desk.clock.now())
+    with PortalLease(store, portal, "a test", give_way=lambda: order.append("way")) as lease, lease.transaction():
+        order.append("within")
+    assert order == ["way", "within", "way"]

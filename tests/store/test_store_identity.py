@@ -159,7 +159,7 @@ def test_many_hints_for_a_contact_are_one_look_at_the_earliest_time(store: Store
 
 def test_a_look_that_is_done_clears_its_hint(store: Store) -> None:
     store.hint(PORTAL, ["101", "102"], NOW, "webhook")
-    store.work_done(PORTAL, store.take_work(PORTAL, NOW, 1))
+    store.work_done(PORTAL, store.take_work(PORTAL, NOW, 1), NOW)
     assert [item.contact for item in store.take_work(PORTAL, NOW, 10)] == ["102"]
 
 
@@ -167,9 +167,24 @@ def test_a_hint_that_came_during_a_look_is_not_lost(store: Store) -> None:
     store.hint(PORTAL, ["101"], NOW, "webhook")
     taken = store.take_work(PORTAL, NOW, 10)
     store.hint(PORTAL, ["101"], NOW, "webhook")
-    store.work_done(PORTAL, taken)
+    store.work_done(PORTAL, taken, NOW)
     [again] = store.take_work(PORTAL, NOW, 10)
     assert again.generation > taken[0].generation
+
+
+def test_a_contact_that_changes_during_each_look_keeps_nobody_else_waiting(store: Store) -> None:
+    looked: list[str] = []
+    store.hint(PORTAL, ["101", "102", "103"], NOW, "webhook")
+    for minute in range(1, 5):
+        taken_at = NOW + minute * MINUTE
+        taken = store.take_work(PORTAL, taken_at, 1)
+        looked += [item.contact for item in taken]
+        store.hint(PORTAL, ["101", "102", "103"], taken_at, "webhook")
+        store.work_done(PORTAL, taken, taken_at)
+    assert looked == ["101", "102", "103", "101"]
+    assert {item.due_at for item in store.take_work(PORTAL, NOW + 9 * MINUTE, 10)} == {
+        NOW + minute * MINUTE for minute in (2, 3, 4)
+    }
 
 
 def test_a_generation_never_comes_back(store: Store) -> None:
@@ -177,7 +192,7 @@ def test_a_generation_never_comes_back(store: Store) -> None:
     for _ in range(5):
         store.hint(PORTAL, ["101"], NOW, "webhook")
         seen.extend(store.take_work(PORTAL, NOW, 10))
-        store.work_done(PORTAL, seen[-1:])
+        store.work_done(PORTAL, seen[-1:], NOW)
     assert len({item.generation for item in seen}) == 5
 
 

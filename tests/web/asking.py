@@ -69,7 +69,7 @@ class FakeIntake:
 
     @property
     def items(self) -> list[str]:
-        return [hint.item for hint in self.hints]
+        return [item for hint in self.hints for item in hint.items]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def site(box: Sandbox) -> Iterator[tuple[Web, str]]:
 
 
 def hints(web: Web) -> set[str]:
-    return {hint.item for hint in web.intake.hints}
+    return set(web.intake.items)
 
 
 def counted(web: Web, answer: str) -> float:
@@ -89,10 +89,10 @@ def test_our_own_write_comes_back_as_an_echo(box: Sandbox, site: tuple[Web, str]
     box.subscribe(url + EVENTS, signed_as=f"{PUBLIC}/crm{EVENTS}", linger=0.0)
     acts.integration_sets(box.portal, contact, "hs_lead_status", "NEW", app_id=box.portal.app_id)
     assert box.drain(10)
-    assert web.intake.hints == [Hint(contact, "webhook: own write", ECHO)]
+    assert web.intake.hints == [Hint((contact,), "webhook: own write", ECHO)]
     acts.integration_sets(box.portal, contact, "hs_lead_status", "OPEN", app_id="77700")
     assert box.drain(10)
-    assert web.intake.hints[1:] == [Hint(contact, "webhook: propertyChange", timedelta(0))]
+    assert web.intake.hints[1:] == [Hint((contact,), "webhook: propertyChange", timedelta(0))]
 
 
 @pytest.mark.parametrize("how", [{"shape": "contact"}, {"shape": "free"}, {"method": "GET"}])
@@ -105,7 +105,7 @@ def test_a_workflow_is_heard_in_every_shape(
     box.subscribe_workflow(url + WORKFLOW, signed_as=f"{PUBLIC}/crm{WORKFLOW}", signatures=signatures, **how)
     acts.person_sets(box.portal, contact, "hs_lead_status", "NEW")
     assert box.drain(10)
-    assert web.intake.hints == [Hint(contact, "workflow")]
+    assert web.intake.hints == [Hint((contact,), "workflow")]
 
 
 def test_a_failed_commit_is_tried_again_until_it_is_in(box: Sandbox, site: tuple[Web, str]) -> None:

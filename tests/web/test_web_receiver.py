@@ -43,7 +43,7 @@ def counted(web: Web, answer: str) -> float:
 def test_proven_events_are_written_down_and_acknowledged(web: Web) -> None:
     answer = web.post(events(123, 124, 123))
     assert (answer.status, answer.json) == (200, {"used": 3, "ignored": 0})
-    assert web.intake.hints == [Hint("123", "webhook: creation"), Hint("124", "webhook: creation")]
+    assert web.intake.hints == [Hint(("123", "124"), "webhook: creation")]
     assert counted(web, "accepted") == 1
 
 
@@ -54,7 +54,7 @@ def test_an_erasure_is_handed_on_as_one(web: Web) -> None:
 
 def test_an_echo_of_our_own_write_comes_after_our_own_look(web: Web) -> None:
     web.post(events(7, changeSource="INTEGRATION", sourceId=str(APP)))
-    assert web.intake.hints == [Hint("7", "webhook: own write", timedelta(seconds=15))]
+    assert web.intake.hints == [Hint(("7",), "webhook: own write", timedelta(seconds=15))]
 
 
 @pytest.mark.parametrize("path", [EVENTS, f"{EVENTS}/crm", f"{EVENTS}?next=1&k=a%20b"])
@@ -68,7 +68,7 @@ def test_a_workflow_sends_one_record_signed_the_old_way(web: Web) -> None:
     target = f"{WORKFLOW}?email=x%40example.com&hs_object_id=4212"
     assert web.ask("GET", target, b"", v2("GET", target, b"")).status == 200
     assert web.post(b'{"contactId":"4213"}', WORKFLOW).status == 200
-    assert web.intake.hints == [Hint("4211", "workflow"), Hint("4212", "workflow"), Hint("4213", "workflow")]
+    assert web.intake.hints == [Hint((id_,), "workflow") for id_ in ("4211", "4212", "4213")]
 
 
 def test_a_workflow_may_name_the_contact_in_a_field_of_its_own() -> None:

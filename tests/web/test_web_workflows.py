@@ -29,11 +29,11 @@ def item(record: Any = None, query: bytes = b"", id_field: str | None = None) ->
     body = b"" if record is None else orjson.dumps(record)
     found = parse_workflow(body, query, EXPECTED, id_field)
     assert len(found.hints) + len(found.ignored) == 1
-    return found.hints[0].item if found.hints else None
+    return found.hints[0].items[0] if found.hints else None
 
 
 def test_a_contact_in_the_old_shape_is_known_by_its_canonical_id() -> None:
-    assert parse_workflow(orjson.dumps(V1), b"", EXPECTED) == Parsed((Hint("4211", "workflow"),), used=1)
+    assert parse_workflow(orjson.dumps(V1), b"", EXPECTED) == Parsed((Hint(("4211",), "workflow"),), used=1)
     assert item({**V1, "canonical-vid": None}) == "4210"
 
 
