@@ -10,8 +10,8 @@ import time
 
 TURN = 0.001
 """Seconds of the processor after which whoever works gives way: about two requests."""
-SHARE = 3.0
-"""So much longer than its turn it waits, so that a quarter of the processor is left to it while webhooks pour in."""
+SHARE = 5.0
+"""So much longer than its turn it waits, so that a sixth of the processor is left to it while webhooks pour in."""
 LONGEST = 0.05
 """Seconds of waiting, however long the turn was."""
 
