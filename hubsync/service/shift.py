@@ -8,7 +8,8 @@ next look, some twenty seconds later. Without a lease it only decides: nothing i
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ import structlog
 from hubsync.errors import HubsyncError
 from hubsync.policy.contact import Contact
 from hubsync.policy.policy import Horizon
+from hubsync.portal.values import ContactsRead
 from hubsync.service.buckets import Buckets, HeldRule, hold, parked_for
 from hubsync.store.store import Store
 from hubsync.store.values import OPEN_STATES, RunState, WorkItem, Write
@@ -154,19 +156,16 @@ class Shift:
         """Whether the contact will be looked at anyhow, after what was written to it: its echo says nothing new."""
         return contact in self._awaited
 
-    def work(self, ids: Sequence[str], items: Iterable[WorkItem] = ()) -> Stretch:
-        """Look at contacts, write what follows. `items` are the rows of work that name some of them.
+    def work(self, ids: Sequence[str], others: Mapping[str, Sequence[str]], items: Iterable[WorkItem] = ()) -> Stretch:
+        """Look at contacts, and at those of `others`, objects by their kind, and write what follows.
+
+        `items` are the rows of work that name some of them.
 
         Raises PortalError and StoreError; what was written until then is in the ledger.
         """
         done = Stretch()
         read_at = self.session.portal_now()
-        policy = self.session.portal.policy
-        self._awaited -= frozenset(ids)  # what their echoes tell from here on, this look may not have seen
-        read = self.session.gateway.read_contacts(ids, policy.properties, self._names())
-        contacts = as_one_each(read.found)
-        with self.fence():
-            self.store.forget(self.session.portal.id, read.missing)
+        ids, contacts = self._read(ids, others)
         mended = self._look_after(ids, contacts, done.tally)
         if mended:  # not decided on this time: the look to come is noted where a kill can't lose it
             self._hint(mended, "mended", LOOK_AFTER)
@@ -213,6 +212,24 @@ class Shift:
             self.store.finish_run(
                 self.session.portal.id, self.run, state, dict(self._counts), self.session.portal_now()
             )
+
+    def _read(self, ids: Sequence[str], others: Mapping[str, Sequence[str]]) -> tuple[list[str], list[Contact]]:
+        """Who is to be looked at, and these contacts as they are. Whose the others are is asked beside the reading."""
+        asked, known = list(ids), frozenset(ids)
+        with ThreadPoolExecutor(1) as beside:
+            whose = [beside.submit(self.session.gateway.contacts_of, kind, some) for kind, some in others.items()]
+            reads = [self._read_these(asked)] if asked else []
+            theirs = dict.fromkeys(id_ for of_kind in whose for found in of_kind.result().values() for id_ in found)
+        more = [id_ for id_ in theirs if id_ not in known]
+        reads += [self._read_these(more)] if more else []
+        with self.fence():
+            self.store.forget(self.session.portal.id, [id_ for read in reads for id_ in read.missing])
+        found = {id_: contact for read in reads for id_, contact in read.found.items()}
+        return [*asked, *more], as_one_each(found)
+
+    def _read_these(self, ids: Sequence[str]) -> ContactsRead:
+        self._awaited -= frozenset(ids)  # what their echoes tell from here on, this look may not have seen
+        return self.session.gateway.read_contacts(ids, self.session.portal.policy.properties, self._names())
 
     def _hint(self, contacts: Collection[str], why: str, delay: timedelta) -> None:
         with self.fence():

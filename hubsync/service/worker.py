@@ -43,7 +43,7 @@ log = structlog.get_logger()
 AT_ONCE = 300
 """Contacts in one stretch: six reads with history beside one another."""
 FULL = 100
-FILL, FILL_DEAR = 0.3, 0.2
+FILL, FILL_DEAR = 0.3, 0.1
 """Seconds to wait for more, where fewer than a full batch are due; less where e-mails or deals take more reads."""
 IDLE = 1.0
 """Seconds between looks at the clock: when a timer falls due, nobody wakes the worker."""
@@ -163,7 +163,7 @@ class Worker:
     def _look(self, shift: Shift, units: Sequence[Unit]) -> None:
         items = [unit for unit in units if isinstance(unit, WorkItem)]
         taken_at = shift.session.portal_now()
-        done = shift.work(self._contacts_of(shift, units), items)
+        done = shift.work(*_named(units), items)
         self._note(shift, items, done)
         with shift.fence():
             self.store.work_done(self.portal, items, taken_at)
@@ -191,21 +191,6 @@ class Worker:
                 self._work_apart(shift, half, answers=True)
             else:
                 self._put_off(shift, half[0], problem)
-
-    def _contacts_of(self, shift: Shift, units: Sequence[Unit]) -> list[str]:
-        """The contacts that are meant; objects of other kinds are asked whose they are."""
-        contacts: dict[str, None] = {}
-        others: dict[str, list[str]] = {}
-        for name in (unit.contact if isinstance(unit, WorkItem) else unit for unit in units):
-            kind, colon, id_ = name.partition(":")
-            if colon:
-                others.setdefault(kind, []).append(id_)
-            else:
-                contacts[name] = None
-        for kind, ids in others.items():
-            for found in shift.session.gateway.contacts_of(kind, ids).values():
-                contacts.update(dict.fromkeys(found))
-        return list(contacts)
 
     def _put_off(self, shift: Shift, unit: Unit, error: Exception) -> None:
         """A contact that can't be looked at: tried again ever later, in the end parked, visible."""
@@ -355,6 +340,19 @@ class Worker:
         except Exception as error:  # noqa: BLE001  (whatever it is, the next shift begins with settling)
             log.warning("shift.cut_short", reason=redacted(f"{type(error).__name__}: {error}"))
             self._give_back()
+
+
+def _named(units: Sequence[Unit]) -> tuple[list[str], dict[str, list[str]]]:
+    """The contacts that are meant by their ids, and objects of other kinds, whose contacts are meant."""
+    contacts: dict[str, None] = {}
+    others: dict[str, list[str]] = {}
+    for name in (unit.contact if isinstance(unit, WorkItem) else unit for unit in units):
+        kind, colon, id_ = name.partition(":")
+        if colon:
+            others.setdefault(kind, []).append(id_)
+        else:
+            contacts[name] = None
+    return list(contacts), others
 
 
 def _halves(units: Sequence[Unit]) -> tuple[Sequence[Unit], Sequence[Unit]]:

@@ -82,6 +82,19 @@ def test_what_happened_to_a_deal_or_an_email_is_a_look_at_its_contacts(desk: Des
     assert station.due() == ()
 
 
+def test_who_is_named_and_is_also_a_deals_contact_is_read_once_and_the_deals_others_beside(
+    desk: Desk, station: Station
+) -> None:
+    named, other = qualified(desk), desk.lead("CONNECTED")
+    first = acts.create_deal(desk.portal, named, owner=desk.rep, at=ago(hours=1))
+    second = acts.create_deal(desk.portal, other, owner=desk.rep, at=ago(hours=1))
+    station.hint(named, f"deals:{first}", f"deals:{second}")
+    station.work()
+    assert [list(read) for read in station.reads] == [[named], [other]]
+    assert (desk.stage(named), desk.status(other)) == ("opportunity", "OPEN_DEAL")
+    assert station.due() == ()
+
+
 def test_a_contact_that_cannot_be_decided_on_keeps_nobody_from_being_looked_at(
     desk: Desk, station: Station, poison: Poison
 ) -> None:
