@@ -7,12 +7,14 @@ any combination it is dead; if it holds and never has any effect it is shadowed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice, product
 
 from hubsync.policy.changes import Decision
 from hubsync.policy.conditions import Condition
+from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Rule
 from hubsync.policy.timeline import AUTOMATION, PERSON
 from hubsync.policy.view import View
@@ -20,19 +22,20 @@ from hubsync.policy.vocabulary import STAGE, STATUS
 from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault
 from hubsync.proving.course import follow
 from hubsync.proving.ground import NONE, Alive, Ground, Place, constant
-from hubsync.proving.options import Option
+from hubsync.proving.options import NOW, Option
 from hubsync.proving.starts import STAGE_ENTRY, STATUS_ENTRY, Entry, Start, laid
 from hubsync.proving.subjects import subject_of
 from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.playing import play
 
 MOST_TRIES = 400
-"""So many contacts are tried for a rule before it is called dead or shadowed."""
+"""So many contacts are tried for a rule before it is called dead."""
+MOST_BESIDE = 1_200
+"""So many more, twice, before it is called shadowed: something else is so as well that rules ask there."""
 
 
 def uncovered(ground: Ground, heard: set[str]) -> Iterator[Fault]:
-    """Rules that are dead or shadowed, and statuses to which nothing leads; `heard` are rules known to write."""
-    heard = heard | _in_cases(ground)
+    """Rules that are dead or shadowed, and statuses to which nothing leads; of those `heard` something comes."""
     unstated = {name for rules in ground.unstated.values() for name in rules}
     for rule in ground.policy.rules:
         if rule.id not in heard | unstated:
@@ -40,7 +43,7 @@ def uncovered(ground: Ground, heard: set[str]) -> Iterator[Fault]:
     yield from _unreachable(ground)
 
 
-def _in_cases(ground: Ground) -> set[str]:
+def in_cases(ground: Ground) -> set[str]:
     """The rules of which something comes in the cases beside them, for the portal that the files describe."""
     found: set[str] = set()
     for case in load_cases(ground.loaded.folder, ground.loaded):
@@ -50,28 +53,43 @@ def _in_cases(ground: Ground) -> set[str]:
 
 
 def _heard(ground: Ground, rule: Rule) -> Iterator[Fault]:
+    held, heard = _tried(ground, rule, islice(_tries(ground, rule), MOST_TRIES))
+    if held is None:
+        kind = NOTE if rule.matrix else COVERAGE
+        yield Fault(kind, f"{rule.id} is dead: no contact meets its conditions", (rule.id,), _nearest(ground, rule))
+    elif not (heard or rule.matrix or _heard_beside(ground, rule)):
+        start, winner = held
+        by = f" by {winner}" if winner else ""
+        message = f"{rule.id} is shadowed{by}: wherever it holds, it has no effect"
+        yield Fault(COVERAGE, message, (rule.id, *filter(None, [winner])), start)
+
+
+def _heard_beside(ground: Ground, rule: Rule) -> bool:
+    """Whether anything comes of it where something else is so as well, or where older causes are backlog."""
+    horizons = (EVER, Horizon(NOW - timedelta(days=1)))
+    tries = (islice(_tries(ground, rule, beside=True), MOST_BESIDE) for _ in horizons)
+    return any(_tried(ground, rule, some, horizon)[1] for some, horizon in zip(tries, horizons, strict=True))
+
+
+def _tried(
+    ground: Ground, rule: Rule, starts: Iterable[Start], horizon: Horizon = EVER
+) -> tuple[tuple[Start, str] | None, bool]:
+    """The first of the contacts for whom the rule held, with who won there, and whether anything ever came of it."""
     held: tuple[Start, str] | None = None
     alone = replace(ground.policy, foreign=())
-    for start in islice(_tries(ground, rule), MOST_TRIES):
+    for start in starts:
         situation = start.situation(ground.policy)
         if situation is None:
             continue
-        course = follow(replace(situation, policy=alone), EVER)
-        for look in course.looks:
+        for look in follow(replace(situation, policy=alone), horizon).looks:
             view = View(ground.policy, look.situation.contact, look.situation.now)
             if rule.test(view) <= 0:
                 continue
             if rule.id in _heard_of(look.decision):
-                return
+                return held, True
             winner = next((s.by for s in look.decision.superseded if s.rule == rule.id), "")
             held = held or (start, winner)
-    if held is None:
-        kind = NOTE if rule.matrix else COVERAGE
-        yield Fault(kind, f"{rule.id} is dead: no contact meets its conditions", (rule.id,), _nearest(ground, rule))
-    elif not rule.matrix:
-        by = f" by {held[1]}" if held[1] else ""
-        message = f"{rule.id} is shadowed{by}: wherever it holds, it has no effect"
-        yield Fault(COVERAGE, message, (rule.id, *filter(None, [held[1]])), held[0])
+    return held, False
 
 
 def _heard_of(decision: Decision) -> set[str]:
@@ -85,13 +103,28 @@ def _nearest(ground: Ground, rule: Rule) -> Start | None:
     return next(_tries(ground, rule), None) or next((laid(ground, place, [], []) for place in ground.places), None)
 
 
-def _tries(ground: Ground, rule: Rule) -> Iterator[Start]:
-    """Contacts that meet the rule's conditions as far as one can tell beforehand, newest causes first."""
+def _tries(ground: Ground, rule: Rule, *, beside: bool = False) -> Iterator[Start]:
+    """Contacts that meet the rule's conditions as far as one can tell beforehand, newest causes first.
+
+    With `beside` each comes with one thing more that other rules ask there, too: it may keep one that would win from
+    holding.
+    """
     for place in ground.where(rule):
         alive = ground.at(rule, place)
+        others = [None, *(_asked_by_others(ground, place) if beside else ())]
         for group in alive.groups:
-            for things in _met(ground, group, [*_causing(alive)], {}):
-                yield from _laid(ground, alive, place, things)
+            for things, other in product(_met(ground, group, [*_causing(alive)], {}), others):
+                if other is None:
+                    yield from _laid(ground, alive, place, things)
+                elif all(other.subject != option.subject for option in things):
+                    yield from _laid(ground, alive, place, [*things, other])
+
+
+def _asked_by_others(ground: Ground, place: Place) -> Iterator[Option]:
+    """What may be so of which the rules ask that write here."""
+    names = {subject_of(fact) for alive in ground.alive[place] for fact in alive.facts}
+    for name in sorted(name for name in names if name in ground.subjects):
+        yield from ground.subjects[name].options
 
 
 def _causing(alive: Alive) -> Iterator[str]:

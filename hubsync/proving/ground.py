@@ -63,6 +63,8 @@ class Ground:
     policy: Policy
     causes: Mapping[str, str] = field(default_factory=dict)
     """By rule, the name of its cause."""
+    waiting: frozenset[str] = frozenset()
+    """Rules that wait after their cause."""
     copied: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By rule, the facts whose values it writes."""
 
@@ -74,7 +76,8 @@ class Ground:
         here = {rule.id for rule in policy.rules}
         specs = [spec for spec in specs if spec.id in here]
         copied = {spec.id: frozenset(_copied(spec)) for spec in specs}
-        return cls(loaded, policy, {spec.id: spec.cause or "" for spec in specs}, copied)
+        waiting = frozenset(spec.id for spec in specs if spec.after)
+        return cls(loaded, policy, {spec.id: spec.cause or "" for spec in specs}, waiting, copied)
 
     @property
     def places(self) -> Iterator[Place]:

@@ -25,7 +25,7 @@ class Tally:
     steps: int = 0
     """The most writes that any contact took to come to rest."""
     heard: set[str] = field(default_factory=set)
-    """Rules that wrote in some course."""
+    """Rules of which something came in some course, or in a case."""
 
     def add(self, other: Tally) -> None:
         """Count another's with it."""

@@ -14,11 +14,13 @@ from multiprocessing import get_context
 from time import perf_counter
 
 from hubsync.proving.checks import NOTE, Fault
-from hubsync.proving.coverage import uncovered
+from hubsync.proving.coverage import in_cases, uncovered
 from hubsync.proving.ground import Ground, Place
 from hubsync.proving.places import Tally, shortest, tally
 from hubsync.rulefiles.load import LoadedRules
 
+CASES: Place = ("", "")
+"""In the place of a combination: the cases beside the rules."""
 ALONE = 0.5
 """So many seconds one process proves by itself: what is done by then isn't worth another one."""
 
@@ -68,20 +70,23 @@ def _tallies(ground: Ground, jobs: int) -> Iterator[Tally]:
     places = list(ground.places)
     while places and (jobs <= 1 or perf_counter() - began < ALONE):
         yield tally(ground, places.pop(0))
-    if places:
-        yield from _shared(ground, places, jobs)
+    yield from _shared(ground, [CASES, *places], jobs) if places else [_part(ground, CASES)]
 
 
-def _shared(ground: Ground, places: list[Place], jobs: int) -> Iterator[Tally]:
+def _shared(ground: Ground, parts: list[Place], jobs: int) -> Iterator[Tally]:
     """The same by several processes, of which this is one: it takes from the end what no other has begun."""
     with ProcessPoolExecutor(jobs - 1, get_context("spawn"), _begin, (ground.loaded,)) as pool:
-        theirs = [pool.submit(_tally, place) for place in places]
+        theirs = [pool.submit(_tally, part) for part in parts]
         mine: list[Tally] = []
         while theirs and theirs[-1].cancel():
             theirs.pop()
-            mine.append(tally(ground, places.pop()))
+            mine.append(_part(ground, parts.pop()))
         yield from (future.result() for future in theirs)
     yield from reversed(mine)
+
+
+def _part(ground: Ground, part: Place) -> Tally:
+    return Tally(heard=in_cases(ground)) if part == CASES else tally(ground, part)
 
 
 _ground: Ground
@@ -93,8 +98,8 @@ def _begin(loaded: LoadedRules) -> None:
     _ground = Ground.of(loaded)
 
 
-def _tally(place: Place) -> Tally:
-    return tally(_ground, place)
+def _tally(part: Place) -> Tally:
+    return _part(_ground, part)
 
 
 def _unstated(ground: Ground) -> Iterator[str]:

@@ -144,7 +144,11 @@ class Classes:
         """Whether it matters to the rules since when and by whom, and after what, each of the two fields stands."""
 
     def alone(self) -> Iterator[Start]:
-        """At most one thing happened: in every order with the entries of the status and the stage, by whomever."""
+        """At most one thing happened: in every order with the entries of the status and the stage, by whomever.
+
+        Where a rule waits after it, it may also be long past and what the rule waited for overdue.
+        """
+        waited = {subject_of(one.cause) for one in self.rules if one.rule.id in self.ground.waiting}
         for event in (None, *self._events()):
             happened = [event] if event else []
             left = self._left(self.rules, self._assigned(happened))
@@ -152,6 +156,9 @@ class Classes:
                 for entries, rank in self._around(event, left):
                     things = [(event, rank), *context] if event is not None else context
                     yield laid(self.ground, self.place, entries, things)
+                if event is not None and event.subject in waited:
+                    for entries in self._entries(left):
+                        yield laid(self.ground, self.place, entries, [(event, None), *context])
 
     def together(self) -> Iterator[Start]:
         """Two things happened to a contact that was left alone before: one after the other, or at one moment."""

@@ -142,3 +142,60 @@ def test_a_rule_that_is_heard_only_where_a_person_chose_the_stage_is_found_by_bo
         {**first, "then": [{"set": {"lifecycle_stage": "sql"}}]},
     ]
     assert agree({"rules": rules, "foreign": []}).heard == {"late", "first"}
+
+
+def test_a_rule_that_waited_too_long_and_an_entry_newer_than_that_are_followed_together() -> None:
+    """What the deal's rule waited for is overdue; the stage was entered since then. Drawn with seed 301."""
+    deal = {"when": {"open_deals": {"is_more_than": "0"}, "lead_status": {"is": "attempting"}}, "cause": "deal_opened"}
+    stage = {"when": {"lead_status": {"is": "working"}}, "cause": "lifecycle_stage_entered"}
+    back = {"when": {"lead_status": {"is": "new"}}, "cause": ENTERED}
+    rules = [
+        {"id": "deal", "playbook": "X0", **deal, "after": "5 days", "then": [{"set": {"lead_status": "working"}}]},
+        {"id": "stage", "playbook": "X1", **stage, "then": [{"set": {"lead_status": "new"}}]},
+        {"id": "back", "playbook": "X2", **back, "then": [{"set": {"lead_status": "attempting"}}]},
+    ]
+    assert agree({"rules": rules, "foreign": []}).disputed
+
+
+def test_a_rule_that_another_keeps_from_writing_unless_something_else_is_so_is_no_shadow() -> None:
+    """Where a deal is open, the one that outranks it doesn't hold, and it never asks that. Drawn with seed 302."""
+    nurture = {"lead_status": {"is": "nurture"}}
+    rules = [
+        {"id": "flag", "playbook": "X0", "when": nurture, "cause": ENTERED, "then": [{"set": {"asked": "no"}}]},
+        {
+            "id": "away",
+            "playbook": "X1",
+            "when": {**nurture, "open_deals": {"is": "0"}},
+            "cause": ENTERED,
+            "outranks": ["flag"],
+            "then": [{"set": {"lead_status": "new"}}],
+        },
+        {
+            "id": "again",
+            "playbook": "X2",
+            "when": {"lead_status_before": {"is": "nurture"}},
+            "cause": ENTERED,
+            "then": [{"set": {"asked": "yes"}}],
+        },
+    ]
+    assert agree({"rules": rules, "foreign": []}).heard == {"flag", "away", "again"}
+
+
+def test_a_rule_that_writes_only_where_older_causes_are_backlog_is_no_shadow() -> None:
+    """Rules of older causes would have written the same before it. Drawn with seed 302."""
+    below = {"lifecycle_stage": {"is_below": "sql"}}
+    deal = {
+        "when": {"open_deals": {"is_more_than": "0"}, **below},
+        "cause": "deal_opened",
+        "after": "5 days",
+        "then": [{"set": {"lead_status": "working"}}],
+    }
+    none = {"lead_status": {"is_any_of": ["none", "none"]}, "open_deals": {"is": "0"}}
+    sql = [{"set": {"lifecycle_stage": "sql"}}]
+    rules = [
+        {"id": "r0", "playbook": "X0", "when": none, "cause": ENTERED, "hard": "true", "then": sql},
+        {"id": "r1", "playbook": "X1", **deal, "outranks": ["r0"]},
+        {"id": "r2", "playbook": "X2", "when": below, "cause": ENTERED, "outranks": ["r0", "r1"], "then": deal["then"]},
+        {"id": "r3", "playbook": "X3", **deal, "outranks": ["r0", "r1", "r2"]},
+    ]
+    assert "r1" in agree({"rules": rules, "foreign": []}).heard
