@@ -58,6 +58,8 @@ def contest(wants: Sequence[Want]) -> Verdict:
     A rule that loses Lead status or Lifecycle stage also loses what it would have set with it. Of rules that want the
     same value one after the other, the last carries it.
     """
+    if len(wants) == 1:
+        return Verdict(winners=list(wants))
     first = min(want.cause.at for want in wants)
     ordered = sorted(wants, key=lambda w: (w.cause.at, w.rule.id))
     verdict = Verdict()

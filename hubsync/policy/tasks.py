@@ -82,6 +82,8 @@ class TaskDecisions:
 
         A repair does bring the work: it only puts right what hubsync did to somebody's fresh choice.
         """
+        if not self.view.contact.ours:
+            return False
         undone = (o for o in self.view.contact.ours if o.restores and not o.repairs)
         return any(o.property in rule.watches and o.written_at > cause.at for o in undone)
 

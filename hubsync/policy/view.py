@@ -51,6 +51,7 @@ class View:
         "_dealless",
         "_deals",
         "_lines",
+        "_settled",
         "changes_at",
         "contact",
         "entries",
@@ -74,6 +75,7 @@ class View:
         self._calendar: Calendar | None = None
         self._created: datetime | None = None
         self._asked: dict[Callable[[View], Any], Any] = {}
+        self._settled: dict[tuple[frozenset[str], timedelta], datetime | Missing | None] = {}
         self._dealless: bool | None = None
         self.changes_at: datetime | None = None
         """The earliest moment at which a condition that was asked changes its answer by itself."""
@@ -110,6 +112,7 @@ class View:
         self.properties = {**self.properties, name: value or None}
         self.entries.pop(name, None)
         self._asked.clear()
+        self._settled.clear()
         if name == STATUS:
             self.status = value
             self._cycle = None
@@ -148,6 +151,12 @@ class View:
 
     def settled_at(self, names: frozenset[str], quiet: timedelta) -> datetime | Missing | None:
         """When the properties may be judged, if that is still to come (D7); what hubsync wrote needs no quiet time."""
+        key = (names, quiet)
+        if key not in self._settled:
+            self._settled[key] = self._settled_at(names, quiet)
+        return self._settled[key]
+
+    def _settled_at(self, names: frozenset[str], quiet: timedelta) -> datetime | Missing | None:
         latest: datetime | None = None
         for name in names:
             line = self.line(name)

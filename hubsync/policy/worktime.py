@@ -242,7 +242,7 @@ class Duration:
             return calendar.days_after(at, amount)
         if self.business:
             return calendar.after(at, amount * _LENGTHS[self.unit])
-        utc = instant(micros(at))
+        utc = at if at.tzinfo is UTC else instant(micros(at))
         try:
             if self.unit in _LENGTHS:
                 return utc + amount * _LENGTHS[self.unit]

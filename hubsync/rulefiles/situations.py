@@ -39,9 +39,11 @@ _STAGE_OF = {outcome: stage for stage, outcome in DEAL_STAGES.items()}
 APPROVER = "approver"
 """Who acts: a person, one of `approvers:` (T8)."""
 
+DEALS = frozenset({"open_deals", "won_deals", "lost_deals", "loss_category"})
+"""What a case may state of deals by number."""
 STATED = frozenset(
     {f"{state}{end}" for state in STATES for end in ("", "_before", "_entered", "_by")}
-    | {"owner", "email_domain", "created_by", "churned", "open_deals", "won_deals", "lost_deals", "loss_category"}
+    | {"owner", "email_domain", "created_by", "churned", *DEALS}
 )
 """The facts that a case may state under `contact`; any other name there is a HubSpot property."""
 
@@ -158,7 +160,8 @@ class _Scene:
             self.properties["email"] = "ada@lead.example"
         for name, value in stated.items():
             self._state(name, value)
-        self._state_deals()
+        if stated.keys() & DEALS:
+            self._state_deals()
 
     def contact(self) -> Contact:
         """The contact as it stands. Raises SituationFault where it isn't in the state that the case says."""
@@ -378,8 +381,10 @@ class _Scene:
         return who
 
 
-def _with_fired(policy: Policy, contact: Contact, now: datetime, fired: Iterable[str]) -> Contact:
+def _with_fired(policy: Policy, contact: Contact, now: datetime, fired: Sequence[str]) -> Contact:
     """The contact with the present causes of some rules spent, as if they had acted on them before."""
+    if not fired:
+        return contact
     spent: set[str] = set()
     for number, name in enumerate(fired):
         rule = policy.rule(name)
