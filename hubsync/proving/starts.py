@@ -135,6 +135,8 @@ class Classes:
         self.place = place
         alive = [alive for there in sorted(ground.reached(place)) for alive in ground.alive[there]]
         self.rules = tuple(one for one in alive if one.rule.id in team)
+        self.waited = {subject_of(one.cause) for one in self.rules if one.rule.id in ground.waiting}
+        """What rules wait after."""
         self.flows = ground.policy.foreign
         asked = {fact for one in self.rules for fact in one.facts}
         self.of_entries = {
@@ -148,7 +150,6 @@ class Classes:
 
         Where a rule waits after it, it may also be long past and what the rule waited for overdue.
         """
-        waited = {subject_of(one.cause) for one in self.rules if one.rule.id in self.ground.waiting}
         for event in (None, *self._events()):
             happened = [event] if event else []
             left = self._left(self.rules, self._assigned(happened))
@@ -156,18 +157,24 @@ class Classes:
                 for entries, rank in self._around(event, left):
                     things = [(event, rank), *context] if event is not None else context
                     yield laid(self.ground, self.place, entries, things)
-                if event is not None and event.subject in waited:
+                if event is not None and event.subject in self.waited:
                     for entries in self._entries(left):
                         yield laid(self.ground, self.place, entries, [(event, None), *context])
 
     def together(self) -> Iterator[Start]:
-        """Two things happened to a contact that was left alone before: one after the other, or at one moment."""
+        """Two things happened to a contact that was left alone before: one after the other, or at one moment.
+
+        Or a rule waits after one of them, and what it waited for is overdue.
+        """
         for one, other in combinations(self._events(), 2):
             if one.subject == other.subject:
                 continue
             for context in self._contexts(self.rules, [one, other]):
                 for ranks in orders(2):
                     yield laid(self.ground, self.place, [], [(one, ranks[0]), (other, ranks[1]), *context])
+                for first, last in ((one, other), (other, one)):
+                    if first.subject in self.waited:
+                        yield laid(self.ground, self.place, [], [(first, None), (last, 0), *context])
 
     def recurring(self) -> Iterator[Start]:
         """Whatever happened is long past and spent; what counts is what hubsync's own writes bring about."""
