@@ -2,12 +2,13 @@
 
 A planned row was never sent. A sent value shows in the property's history, above the entry we had read. A sent task
 shows on the contact by its reference; HubSpot has no idempotency key, so that it counts as not created only once it
-can't be under way any more and two reads, some time apart, did not show it. Never sleeps: time is an argument.
+can't be under way any more and two reads, some time apart, did not show it. A deleted contact shows nothing: its task
+may come back with it. Never sleeps: time is an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 
@@ -31,6 +32,12 @@ SKEW = timedelta(seconds=60)
 """By which HubSpot's time stamps may lie before our note of having sent."""
 MISSED = "not there at "
 """Begins the note of a task that one read did not show; the moment follows."""
+GONE = "its contact was gone at "
+"""Begins the note of a task whose contact was deleted; the moment of the last look follows."""
+ASKED_AGAIN = timedelta(hours=1)
+"""Between two looks for a contact that was gone."""
+RESTORABLE = timedelta(days=90)
+"""So long HubSpot can restore a deleted contact (knowledge base, "Restore deleted activity and records")."""
 
 Fence = Callable[[], AbstractContextManager[None]]
 
@@ -95,11 +102,12 @@ def _settle_tasks(
     gateway: Gateway, store: Store, portal: int, rows: Sequence[Write], now: datetime
 ) -> tuple[list[Settlement], dict[int, str]]:
     """Settlements of tasks found or given up, and notes for those missed for the first time."""
+    rows = [r for r in rows if (at := _noted_at(r, GONE)) is None or now - at >= ASKED_AGAIN]
     if not rows:
         return [], {}
     app_id = known_app(store, portal)
     contacts = {r.contact for r in rows}
-    present = gateway.tasks_of(contacts)
+    present, gone = _tasks_now(gateway, contacts)
     taken = {w.object_id for found in store.ledger_of(portal, contacts).values() for w in found if w.object_id}
     settled: list[Settlement] = []
     missed: dict[int, str] = {}
@@ -110,12 +118,29 @@ def _settle_tasks(
             settled.append(Settlement(row.id, "applied", now, object_id=task.id, note="found after the run had ended"))
         elif may_be_under_way(row, now):
             continue
-        elif now - (first := _missed_at(row) or now) >= APART:
+        elif row.contact in gone and (row.sent_at is None or now - row.sent_at < RESTORABLE):
+            missed[row.id] = GONE + now.isoformat()
+        elif now - (first := _noted_at(row, MISSED) or now) >= APART or row.contact in gone:
             note = f"not created: looked for at {first.isoformat()} and {now.isoformat()}"
             settled.append(Settlement(row.id, "not_applied", now, note=note))
-        elif _missed_at(row) is None:
+        elif _noted_at(row, MISSED) is None:
             missed[row.id] = MISSED + now.isoformat()
     return settled, missed
+
+
+def _tasks_now(gateway: Gateway, contacts: Collection[str]) -> tuple[dict[str, tuple[Task, ...]], frozenset[str]]:
+    """The tasks of contacts, where they were merged of those they became, and which contacts are gone.
+
+    Who has no task at all is asked for: a deleted contact shows none, whatever was created.
+    """
+    present = gateway.tasks_of(contacts)
+    without = [id_ for id_ in contacts if not present.get(id_)]
+    read = gateway.read_contacts(without, ()) if without else None
+    if read is None:
+        return present, frozenset()
+    became = {id_: contact.id for id_, contact in read.found.items() if contact.id != id_}
+    theirs = gateway.tasks_of(set(became.values())) if became else {}
+    return {**present, **{id_: theirs.get(other, ()) for id_, other in became.items()}}, frozenset(read.missing)
 
 
 def may_be_under_way(row: Write, now: datetime) -> bool:
@@ -123,10 +148,10 @@ def may_be_under_way(row: Write, now: datetime) -> bool:
     return row.sent_at is not None and now - row.sent_at < UNDER_WAY
 
 
-def _missed_at(row: Write) -> datetime | None:
-    """When a read first did not show the task, as its note has it."""
+def _noted_at(row: Write, what: str) -> datetime | None:
+    """When a read did not show the task, or its contact, as the row's note has it."""
     note = row.note or ""
-    return datetime.fromisoformat(note.removeprefix(MISSED)) if note.startswith(MISSED) else None
+    return datetime.fromisoformat(note.removeprefix(what)) if note.startswith(what) else None
 
 
 def _created(row: Write, tasks: Sequence[Task], taken: set[str], app_id: str | None) -> Task | None:

@@ -8,7 +8,7 @@ import pytest
 
 from hubsync.sandbox import acts
 from hubsync.store.values import NewWrite, Write
-from hubsync.sync.recovery import APART, UNDER_WAY, recover
+from hubsync.sync.recovery import APART, ASKED_AGAIN, RESTORABLE, UNDER_WAY, recover
 from tests.sync.desk import Desk, ago
 
 CREATE = r"/tasks/batch/create"
@@ -73,6 +73,44 @@ def test_a_task_that_shows_only_at_the_second_read_is_not_created_again(
     assert row(desk, contact).state == "applied"
     desk.sync()
     assert len(desk.tasks(contact)) == 1
+
+
+def test_of_a_deleted_contact_nothing_is_known_until_it_comes_back(desk: Desk) -> None:
+    contact = unanswered(desk)
+    acts.delete_contact(desk.portal, contact)
+    desk.clock.advance(UNDER_WAY)
+    for _ in range(3):
+        assert settle(desk) == 0
+        desk.clock.advance(APART)
+    assert row(desk, contact).state == "sent"
+    acts.restore_contact(desk.portal, contact)
+    desk.clock.advance(ASKED_AGAIN)
+    desk.sync()
+    [task] = desk.tasks(contact)
+    assert (row(desk, contact).state, row(desk, contact).object_id) == ("applied", task.id)
+
+
+def test_a_deleted_contact_is_asked_for_once_an_hour_and_given_up_when_nobody_can_restore_it(desk: Desk) -> None:
+    contact = unanswered(desk)
+    acts.delete_contact(desk.portal, contact)
+    desk.clock.advance(UNDER_WAY)
+    assert settle(desk) == 0
+    assert (row(desk, contact).note or "").startswith("its contact was gone at 2026-03-02T15:02:30")
+    calls = desk.portal.journal.request_count
+    desk.clock.advance(ASKED_AGAIN - timedelta(seconds=1))
+    assert settle(desk) == 0
+    assert desk.portal.journal.request_count == calls
+    desk.clock.advance(RESTORABLE)
+    assert settle(desk) == 1
+    assert row(desk, contact).state == "not_applied"
+
+
+def test_a_task_of_a_lead_that_was_merged_meanwhile_is_found_on_the_one_it_became(desk: Desk) -> None:
+    contact, into = unanswered(desk), desk.lead("CONNECTED")
+    acts.merge_contacts(desk.portal, into, contact)
+    desk.clock.advance(UNDER_WAY)
+    assert settle(desk) == 1
+    assert row(desk, contact).state == "applied"
 
 
 @pytest.mark.parametrize("prop", ["hs_task_body", "hs_task_priority", "hs_task_status"])
