@@ -114,13 +114,13 @@ def _moves(ground: Ground, decision: Decision, situation: Situation) -> Iterator
         if change.property == STAGE and change.old and order.get(change.new, -1) < order.get(change.old, 99):
             yield SAFETY, f"{change.rule} moves the Lifecycle stage backward (C4)", (change.rule,)
     moved = [c for c in decision.changes if c.property == STATUS]
-    locks = ground.locks if moved else ()
+    locks = [k for k in ground.locks if moved and moved[0].rule != k.id and moved[0].old == ground.locked_value(k)]
     if not locks:
         return
     done = after(situation, decision)
     view = View(ground.policy, done.contact, done.now)
     for lock in locks:
-        if moved[0].rule != lock.id and moved[0].old == ground.locked_value(lock) and lock.test(view) > 0:
+        if lock.test(view) > 0:
             yield SAFETY, f"{moved[0].rule} breaks the lock of {lock.id} (A17)", (moved[0].rule, lock.id)
 
 

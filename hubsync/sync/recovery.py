@@ -37,7 +37,7 @@ GONE = "its contact was gone at "
 ASKED_AGAIN = timedelta(hours=1)
 """Between two looks for a contact that was gone."""
 RESTORABLE = timedelta(days=90)
-"""So long HubSpot can restore a deleted contact (knowledge base, "Restore deleted activity and records")."""
+"""So long HubSpot can restore a deleted contact (knowledge base, "Restore deleted records")."""
 
 Fence = Callable[[], AbstractContextManager[None]]
 
