@@ -164,17 +164,20 @@ class Classes:
     def together(self) -> Iterator[Start]:
         """Two things happened to a contact that was left alone before: one after the other, or at one moment.
 
-        Or a rule waits after one of them, and what it waited for is overdue.
+        Or a rule waits after one of them, and what it waited for is overdue. What the status and the stage were before
+        matters as far as rules of either event ask.
         """
         for one, other in combinations(self._events(), 2):
             if one.subject == other.subject:
                 continue
-            for context in self._contexts(self.rules, [one, other]):
+            theirs = [k for k in self.rules if {subject_of(f) for f in k.facts} & {one.subject, other.subject}]
+            long_ago = self._long_ago(self._left(theirs, self._assigned([one, other])))
+            for context, entries in product(self._contexts(self.rules, [one, other]), long_ago):
                 for ranks in orders(2):
-                    yield laid(self.ground, self.place, [], [(one, ranks[0]), (other, ranks[1]), *context])
+                    yield laid(self.ground, self.place, entries, [(one, ranks[0]), (other, ranks[1]), *context])
                 for first, last in ((one, other), (other, one)):
                     if first.subject in self.waited:
-                        yield laid(self.ground, self.place, [], [(first, None), (last, 0), *context])
+                        yield laid(self.ground, self.place, entries, [(first, None), (last, 0), *context])
 
     def recurring(self) -> Iterator[Start]:
         """Whatever happened is long past and spent; what counts is what hubsync's own writes bring about."""
@@ -255,6 +258,14 @@ class Classes:
         stage = list(self._ways(STAGE_ENTRY, self.place[1], rules))
         for one, other in product(status, stage):
             yield [one, other]
+
+    def _long_ago(self, rules: Sequence[Alive]) -> list[list[Entry]]:
+        """After what the status and the stage were entered, where both have stood for long, as far as the rules ask."""
+        status, stage = (
+            [entry for entry in self._ways(name, here, rules) if entry.rank is None]
+            for name, here in zip((STATUS_ENTRY, STAGE_ENTRY), self.place, strict=True)
+        )
+        return [list(both) for both in product(status, stage)]
 
     def _ways(self, name: str, here: str, rules: Sequence[Alive]) -> Iterator[Entry]:
         if not self.of_entries[name]:

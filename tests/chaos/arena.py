@@ -108,6 +108,11 @@ class Arena:
         """Whether nobody of this id, nor whoever it was merged into, is there any more: erased for good."""
         return self.portal.survivor(contact) not in self.portal.tables["contacts"].records
 
+    def is_deleted(self, contact: str) -> bool:
+        """Whether the contact, or whoever it was merged into, lies in the recycle bin: nobody can tell what it has."""
+        record = self.portal.tables["contacts"].records.get(self.portal.survivor(contact))
+        return record is not None and record.archived_at is not None
+
     def overrides(self) -> tuple[Override, ...]:
         """What hubsync has on record of people's choices against its own."""
         with open_store("sqlite:///hubsync.db", base=self.folder) as store:

@@ -65,7 +65,7 @@ def grid(policy: Policy, words: str) -> Iterator[Contact]:
             yield a_contact(
                 past or "none",
                 [(stage, *staged_at)],
-                created=ago(400),
+                created=ago(400) if before != "none" else ago(200),
                 engagements=[a_mail(mail)] if mail else [],
                 deals=[a_deal("open", deal)] if deal else [],
                 of=policy,

@@ -199,3 +199,15 @@ def test_a_rule_that_writes_only_where_older_causes_are_backlog_is_no_shadow() -
         {"id": "r3", "playbook": "X3", **deal, "outranks": ["r0", "r1", "r2"]},
     ]
     assert "r1" in agree({"rules": rules, "foreign": []}).heard
+
+
+def test_what_was_before_and_two_events_at_one_moment_are_followed_together() -> None:
+    """A rule of one of the events asks what the status was before. Drawn with seed 401."""
+    nurture = {"lead_status": {"is_any_of": ["nurture", "attempting"]}}
+    mail = {"when": {"first_rep_outreach": {"is_known": "true"}, **nurture}, "cause": "first_rep_outreach"}
+    deal = {"when": {"open_deals": {"is_more_than": "0"}, "lead_status_before": {"is": "new"}}, "cause": "deal_opened"}
+    rules = [
+        {"id": "mail", "playbook": "X0", **mail, "then": [{"set": {"lead_status": "new"}}]},
+        {"id": "deal", "playbook": "X1", **deal, "then": [{"set": {"lead_status": "attempting"}}]},
+    ]
+    assert agree({"rules": rules, "foreign": []}).disputed
