@@ -96,6 +96,8 @@ class Contact:
     meetings: tuple[Engagement, ...] | None = None
     others_tasks: tuple[Engagement, ...] | None = None
     """Open tasks that aren't hubsync's; `at` of each is when it is due."""
+    digests: Mapping[str, datetime] = field(default_factory=dict)
+    """Tasks of hubsync's that name many leads (B4) and only hang on this one, by HubSpot's id: when each is due."""
 
     def has_fired(self, ledger_key: str) -> bool:
         """Whether this cause of a rule is spent for this target, as far as the ledger ever knew."""

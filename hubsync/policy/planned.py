@@ -21,7 +21,8 @@ def next_action(view: View) -> datetime | Missing | None:
     if nearest is None or nearest == meeting:
         return nearest
     ours = view.contact.open_tasks
-    if all(t.untouched and instant_or_none(t.due) != nearest for t in ours):
+    is_digest = nearest in view.contact.digests.values()
+    if not is_digest and all(t.untouched and instant_or_none(t.due) != nearest for t in ours):
         return nearest
     if meeting is not None:
         return meeting

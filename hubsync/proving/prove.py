@@ -6,13 +6,14 @@ apart (starts.py), and each is followed until it rests (course.py). What that le
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from time import perf_counter
 
 from hubsync.proving.checks import NOTE, Fault
@@ -110,9 +111,16 @@ def _way() -> str:
 
 
 def _begin(loaded: LoadedRules) -> None:
-    """What each process of the pool begins with."""
+    """What each process of the pool begins with. It ends with the one that began it, also where that was killed."""
     global _ground
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _ground = _ground or Ground.of(loaded)
+
+
+def _end_with_parent() -> None:
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _tally(part: Place) -> Tally:

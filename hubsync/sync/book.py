@@ -66,7 +66,7 @@ class Book:
         self.notes = notes
 
     def dress(self, contacts: Sequence[Contact]) -> list[Contact]:
-        """Contacts with `spent`, `faded`, `ours`, `completed_tasks` and, with a gateway, `open_tasks`.
+        """Contacts with `spent`, `faded`, `ours`, `completed_tasks`, `digests` and, with a gateway, `open_tasks`.
 
         Tasks found closed are noted so.
         """
@@ -85,6 +85,11 @@ class Book:
                 faded=faded.get(contact.id, frozenset()),
                 ours=tuple(ours_of(w) for w in rows if w.kind in {"set", "undo"} and w.state in _HAPPENED),
                 open_tasks=tuple(tasks[w.id] for w in rows if w.id in tasks),
+                digests={
+                    w.object_id: datetime.fromisoformat(str(w.facts["due"]))
+                    for w in rows
+                    if w.object_id and is_digest(w)
+                },
                 completed_tasks=tuple(
                     CompletedTask(w.id, w.rule, w.target, written_at(w), at)
                     for w in rows
@@ -110,7 +115,7 @@ class Book:
         """
         done = {w.id: w.closed_at for w in rows if w.kind == "task" and w.closed_at and w.note == COMPLETED}
         opened = [w for w in rows if w.kind == "task" and w.object_id and w.state == "applied" and w.closed_at is None]
-        opened = [w for w in opened if w.rule != DIGEST]  # it speaks of many leads, and is none of this one's tasks
+        opened = [w for w in opened if not is_digest(w)]
         if not opened or self.gateway is None:
             return {}, done
         present = self.gateway.read_tasks([w.object_id for w in opened if w.object_id])
@@ -143,6 +148,11 @@ class Book:
 
 
 _HAPPENED = frozenset({"applied", "sent", "undone", "overridden"})
+
+
+def is_digest(row: Write) -> bool:
+    """Whether it is a task that was created instead of many (B4): it is none of its contact's own."""
+    return row.rule == DIGEST and row.kind == "task" and row.state == "applied"
 
 
 def key_of(row: Write) -> str:

@@ -63,7 +63,7 @@ def everything_dear(gateway: Gateway, contact: Contact) -> Contact:
 
 def _others(contact: Contact, tasks: Sequence[Task]) -> tuple[Engagement, ...]:
     """The open tasks that aren't ours, by when they are due."""
-    ours = {task.task_id for task in contact.open_tasks}
+    ours = {*contact.digests, *(task.task_id for task in contact.open_tasks)}
     open_ones = [
         Engagement("tasks", task.id, at, {"hs_task_status": task.status, "hubspot_owner_id": task.owner_id})
         for task in tasks

@@ -222,7 +222,7 @@ class Pacer:
             subject=say(ONE_WAITS if len(some) == 1 else MORE_WAIT, count=f"{len(some):,}"),
             body="<br>".join([say(THEIRS_TOMORROW, count=self.pace.per_owner), *lines, *more]),
             owner=owner or None,
-            due=self.pace.calendar(owner).after(self.now, timedelta(hours=2)),
+            due=self.pace.calendar(owner).after(self.now, timedelta(hours=2)).replace(microsecond=0),
             priority="NONE",
             rule=DIGEST,
             playbook=B4,

@@ -69,8 +69,8 @@ def recover(gateway: Gateway, store: Store, portal: int, now: datetime, *, fence
 
 
 def uncertain_tasks(store: Store, portal: int) -> int:
-    """How many tasks of ended runs HubSpot may or may not have created."""
-    return sum(row.kind == "task" for row in store.unsettled(portal))
+    """How many tasks of ended runs HubSpot may or may not have created; not those of deleted contacts, who need none."""
+    return sum(row.kind == "task" and _noted_at(row, GONE) is None for row in store.unsettled(portal))
 
 
 def known_app(store: Store, portal: int) -> str | None:

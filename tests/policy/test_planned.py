@@ -58,6 +58,14 @@ def test_a_task_of_ours_that_somebody_moved_is_still_ours() -> None:
     assert planned(with_our_task(IN_TWO_DAYS, task=moved)) == Missing(TASKS)
 
 
+def test_a_digest_that_hangs_on_the_lead_is_none_and_may_hide_another() -> None:
+    """It names the leads that wait for their owner's next day (B4)."""
+    contact = replace(a_contact("working", notes_next_activity_date=stamp(TOMORROW)), digests={"900": TOMORROW})
+    assert planned(replace(contact, others_tasks=None)) == Missing(TASKS)
+    assert planned(replace(contact, others_tasks=(a_task(IN_TWO_DAYS),))) == IN_TWO_DAYS
+    assert planned(replace(contact, others_tasks=())) is None
+
+
 def test_a_meeting_ahead_is_a_next_action_even_behind_our_task() -> None:
     assert planned(with_our_task(TOMORROW, hs_latest_meeting_activity=stamp(IN_TWO_DAYS))) == IN_TWO_DAYS
 

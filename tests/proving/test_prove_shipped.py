@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from hubsync.cli.main import run
 from hubsync.settings import default_rules
 from tests.proving.minis import SETTLING, mini, written
+
+Known = TypeVar("Known")
 
 
 def test_the_shipped_rules_are_proved(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,19 +38,15 @@ def test_the_rules_of_inbound_8_are_proved(made: Callable[[str], Path], capsys: 
     assert (verdict["proved"], verdict["faults"], verdict["combinations"]) == (True, [], 90)
 
 
-FIGHTING = """
-rules:
-  - id: up
-    playbook: X1
-    when: {lead_status: {is: new}}
-    cause: lead_status_entered
-    then: [{set: {lead_status: working}}]
-  - id: down
+FIGHTING = (
+    SETTLING
+    + """  - id: down
     playbook: X2
     when: {lead_status: {is: working}}
     cause: lead_status_entered
     then: [{set: {lead_status: new}}]
 """
+)
 
 
 def test_the_command_tells_the_story_and_the_case_and_ends_with_1(
@@ -69,3 +71,28 @@ def test_rules_check_proves_as_well_unless_told_not_to(tmp_path: Path, capsys: p
 def test_a_format_that_there_is_not_and_a_folder_that_is_not_there_are_usage_errors(tmp_path: Path) -> None:
     assert run(["rules", "prove", str(default_rules()), "--format", "xml"]) == 2
     assert run(["rules", "prove", str(tmp_path / "nowhere")]) == 2
+
+
+def test_no_process_outlives_a_proof_that_is_killed() -> None:
+    command = [str(Path(sys.executable).with_name("hubsync")), "rules", "prove", str(default_rules()), "--jobs", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as proof:
+        children = Path(f"/proc/{proof.pid}/task/{proof.pid}/children")
+        helpers = _until(lambda: children.read_text().split())
+        proof.kill()
+    assert _until(lambda: not any(_lives(helper) for helper in helpers))
+
+
+def _lives(process: str) -> bool:
+    """A process that has ended and whom nobody has asked yet is no more."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _until(known: Callable[[], Known]) -> Known:
+    """What is known once anything is, for half a minute."""
+    end = time.monotonic() + 30
+    while not (found := known()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found

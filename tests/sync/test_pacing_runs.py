@@ -8,9 +8,13 @@ from datetime import timedelta
 
 import pytest
 
+from hubsync.policy.instants import instant_or_none
 from hubsync.policy.pacing import DIGEST
+from hubsync.policy.view import TASKS
 from hubsync.sandbox import acts
 from hubsync.sync import reconcile
+from hubsync.sync.book import Book
+from hubsync.sync.dear import fetch
 from hubsync.sync.guard import Limits
 from hubsync.sync.holding import read_holding, release
 from hubsync.sync.reconcile import Outcome
@@ -156,6 +160,17 @@ def test_a_digest_is_none_of_its_leads_own_tasks(desk: Desk) -> None:
     sync(desk, full=False)
     rules = [(r.rule, r.state, r.closed_at) for r in desk.ledger(leads[15])]
     assert rules == [(DIGEST, "applied", None), ("first_contact_task", "applied", None)]
+
+
+def test_a_digest_is_no_next_action_of_the_lead_that_it_hangs_on(desk: Desk) -> None:
+    leads = new_leads(desk, 16)
+    sync(desk)
+    (digest,) = desk.tasks(leads[15])
+    read = desk.gateway.read_contacts(leads[15:], ["notes_next_activity_date"]).found[leads[15]]
+    book = Book(desk.store, desk.portal.portal_id, desk.gateway, now=desk.clock.now())
+    (known,) = fetch(desk.gateway, book.dress([read]), {read.id: TASKS}, (), ())
+    assert known.digests == {digest.id: instant_or_none(read.properties["notes_next_activity_date"])}
+    assert known.others_tasks == ()
 
 
 def test_without_a_pace_every_task_is_created_at_once(desk: Desk) -> None:

@@ -83,6 +83,7 @@ def test_of_a_deleted_contact_nothing_is_known_until_it_comes_back(desk: Desk) -
         assert settle(desk) == 0
         desk.clock.advance(APART)
     assert row(desk, contact).state == "sent"
+    assert desk.sync().tally.uncertain == 0  # nobody waits for it
     acts.restore_contact(desk.portal, contact)
     desk.clock.advance(ASKED_AGAIN)
     desk.sync()
