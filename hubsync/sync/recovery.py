@@ -69,7 +69,7 @@ def recover(gateway: Gateway, store: Store, portal: int, now: datetime, *, fence
 
 
 def uncertain_tasks(store: Store, portal: int) -> int:
-    """How many tasks of ended runs HubSpot may or may not have created; not those of deleted contacts, who need none."""
+    """How many tasks of ended runs HubSpot may or may not have created; a deleted contact needs none."""
     return sum(row.kind == "task" and _noted_at(row, GONE) is None for row in store.unsettled(portal))
 
 
