@@ -6,7 +6,7 @@ apart (starts.py), and each is followed until it rests (course.py). What that le
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 import threading
 from collections import Counter
@@ -120,7 +120,7 @@ def _begin(loaded: LoadedRules) -> None:
 def _end_with_parent() -> None:
     if (parent := parent_process()) is not None:
         parent.join()
-        os._exit(1)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _tally(part: Place) -> Tally:
