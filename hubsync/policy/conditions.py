@@ -93,7 +93,7 @@ def _is_any_of(fact: Fact, operand: Any, words: Words) -> Holds:
     names = [operand] if isinstance(operand, str) and operand not in words.lists else _texts(operand, words)
     if fact.kind in {STATUS_KEYS, STAGE_KEYS}:
         keys = _keys(fact, names, words)
-        return lambda value: value in keys
+        return keys.__contains__
     if fact.kind == facts.NUMBER:
         numbers = {_number(n) for n in names}
         return lambda value: _as_number(value) in numbers

@@ -7,36 +7,41 @@ in order: hours moved into a shorter day, the end of a month, an hour that dayli
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from hubsync.policy.worktime import Calendar, Duration
 
 _DAY = timedelta(days=1)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+_Edges = tuple[tzinfo, datetime, datetime, datetime, datetime]
+"""A zone; the newest moment since which it is over, and from when on; the oldest since which not, and until when."""
 
 
 class Deadline:
     """A duration, with what was learned of it: the newest moment since which it is over, the oldest since which not."""
 
-    __slots__ = ("_over", "_running", "duration")
+    __slots__ = ("_known", "duration")
 
     def __init__(self, duration: Duration) -> None:
         self.duration = duration
-        self._over: dict[tuple[Calendar, tzinfo], tuple[datetime, datetime]] = {}
-        self._running: dict[tuple[Calendar, tzinfo], tuple[datetime, datetime]] = {}
+        self._known: dict[Calendar, _Edges] = {}
 
     def has_passed(self, since: datetime, now: datetime, calendar: Calendar, zone: tzinfo) -> bool:
         """Whether it is over; the very moment counts. The same answer as the duration's own, sooner."""
-        key = (calendar, zone)
-        over, running = self._over.get(key), self._running.get(key)
-        if over is not None and since <= over[0] and over[1] <= now:
+        known = self._known.get(calendar)
+        if known is None or known[0] is not zone:
+            known = (zone, _FIRST, _FIRST, _LAST, _LAST)
+        _, over, over_at, running, running_until = known
+        if since <= over and over_at <= now:
             return True
-        if running is not None and since >= running[0] and now < running[1]:
+        if since >= running and now < running_until:
             return False
         due = self.duration.after(since, calendar, zone)
         if due <= now:
-            if over is None or since - _DAY > over[0] or over[1] > now:
-                self._over[key] = (since - _DAY, due)
+            if since - _DAY > over or over_at > now:
+                self._known[calendar] = (zone, since - _DAY, due, running, running_until)
             return True
-        if running is None or since + _DAY < running[0] or running[1] <= now:
-            self._running[key] = (since + _DAY, due)
+        if since + _DAY < running or running_until <= now:
+            self._known[calendar] = (zone, over, over_at, since + _DAY, due)
         return False

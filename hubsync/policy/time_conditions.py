@@ -63,12 +63,12 @@ def passed(fact: Fact, duration: Duration) -> Condition:
 
 def _ago(fact: Fact, operator: str, operand: Any, duration: Duration) -> Condition:
     bound = fact.bound if operator == "is_more_than_ago" else None
-    deadline, least = Deadline(duration), duration.at_least
+    get, has_passed, least = fact.get, Deadline(duration).has_passed, duration.at_least
     over_means, running_means = (1, 0) if operator == "is_more_than_ago" else (0, 1)
 
     def over(view: View, value: datetime) -> bool:
         """Whether the moment has come at which the answer changes by itself."""
-        return deadline.has_passed(value, view.now, view.calendar, view.policy.zone)
+        return has_passed(value, view.now, view.calendar, view.policy.zone)
 
     def note(view: View, value: datetime) -> None:
         """Look again at that moment, unless something else changes sooner."""
@@ -79,7 +79,7 @@ def _ago(fact: Fact, operator: str, operand: Any, duration: Duration) -> Conditi
             view.changes_at = earlier(soonest, duration.after(value, view.calendar, view.policy.zone))
 
     def test(view: View) -> int:
-        value = fact.get(view)
+        value = get(view)
         if value.__class__ is Missing:
             if bound is None or over(view, bound(view)):
                 return -int(value.mask)
@@ -87,13 +87,13 @@ def _ago(fact: Fact, operator: str, operand: Any, duration: Duration) -> Conditi
             return 0
         if value is None:
             return 0
-        if over(view, value):
+        if has_passed(value, view.now, view.calendar, view.policy.zone):
             return over_means
         note(view, value)
         return running_means if value <= view.now else 0
 
     def flip(view: View) -> datetime | None:
-        value = fact.get(view)
+        value = get(view)
         if value.__class__ is Missing and bound is not None:
             value = bound(view)
         if value is None or value.__class__ is Missing or over(view, value):

@@ -45,13 +45,14 @@ class View:
 
     __slots__ = (
         "_asked",
-        "_calendar",
+        "_cell",
         "_created",
         "_cycle",
         "_dealless",
         "_deals",
         "_lines",
         "_settled",
+        "calendar",
         "changes_at",
         "contact",
         "entries",
@@ -72,23 +73,20 @@ class View:
         self._lines: dict[str, list[Stay]] = {}
         self._deals: DealSummary | None = None
         self._cycle: datetime | None = None
-        self._calendar: Calendar | None = None
+        self._cell: Cell | None = None
         self._created: datetime | None = None
         self._asked: dict[Callable[[View], Any], Any] = {}
         self._settled: dict[tuple[frozenset[str], timedelta], datetime | Missing | None] = {}
         self._dealless: bool | None = None
+        self.calendar: Calendar = policy.calendars.general
+        """The business hours in which the contact is worked on: those of its owner's team, else the portal's (L2)."""
+        if policy.calendars.teams:
+            owner = contact.properties.get("hubspot_owner_id") or ""
+            self.calendar = policy.calendars.of(policy.owner_teams.get(owner, ()))
         self.changes_at: datetime | None = None
         """The earliest moment at which a condition that was asked changes its answer by itself."""
         self.entries: dict[str, Cause] = {}
         """Causes that are the entry of a property's present value, as far as they were asked for."""
-
-    @property
-    def calendar(self) -> Calendar:
-        """The business hours in which the contact is worked on: those of its owner's team, else the portal's (L2)."""
-        if self._calendar is None:
-            teams = self.policy.owner_teams.get(self.properties.get("hubspot_owner_id") or "", ())
-            self._calendar = self.policy.calendars.of(teams)
-        return self._calendar
 
     def line(self, name: str) -> list[Stay] | Missing:
         """The stays of a property, oldest first, our decided changes included."""
@@ -115,10 +113,10 @@ class View:
         self._settled.clear()
         if name == STATUS:
             self.status = value
-            self._cycle = None
+            self._cycle = self._cell = None
         elif name == STAGE:
             self.stage = value
-            self._cycle = None
+            self._cycle = self._cell = None
 
     @property
     def created(self) -> datetime:
@@ -129,9 +127,12 @@ class View:
 
     def entered(self, name: str) -> datetime | Missing:
         """Since when the property has its present value; createdate where it was never set (design 4)."""
-        line = self.line(name)
-        if isinstance(line, Missing):
-            return line
+        line = self._lines.get(name)
+        if line is None:
+            found = self.line(name)
+            if isinstance(found, Missing):
+                return found
+            line = found
         return line[-1].at if line else self.created
 
     def previous(self, name: str) -> str | Missing | None:
@@ -182,8 +183,10 @@ class View:
 
     def cell(self) -> Cell | None:
         """The rules that can matter at the present combination, None at an unmapped option."""
-        cell = self.policy.cells.get((self.status, self.stage))
-        return cell.dealless if cell is not None and self.dealless else cell
+        if self._cell is None:
+            cell = self.policy.cells.get((self.status, self.stage))
+            self._cell = cell.dealless if cell is not None and self.dealless else cell
+        return self._cell
 
     @property
     def dealless(self) -> bool:
