@@ -50,7 +50,10 @@ Holds = Callable[[Value], bool]
 
 def test_of(fact: Fact, holds: Holds) -> Test:
     """Whether what is known of a fact meets what `holds` wants."""
-    get = fact.get
+    get, name = fact.get, fact.text_of
+
+    def of_text(view: View) -> int:
+        return 1 if holds(view.properties.get(name) or None) else 0
 
     def test(view: View) -> int:
         value = get(view)
@@ -58,4 +61,4 @@ def test_of(fact: Fact, holds: Holds) -> Test:
             return -int(value.mask)
         return 1 if holds(value) else 0
 
-    return test
+    return of_text if name else test

@@ -42,7 +42,10 @@ class Words(Protocol):
 
 def _presence(fact: Fact, holds: Holds) -> Test:
     """The same for operators that ask no more of a value than whether there is one."""
-    get, (there, nothing) = fact.get, (int(holds("")), int(holds(None)))
+    get, name, (there, nothing) = fact.get, fact.text_of, (int(holds("")), int(holds(None)))
+
+    def of_text(view: View) -> int:
+        return there if view.properties.get(name) else nothing
 
     def test(view: View) -> int:
         value = get(view)
@@ -50,7 +53,7 @@ def _presence(fact: Fact, holds: Holds) -> Test:
             return nothing
         return -int(value.mask) if value.__class__ is Missing else there
 
-    return test
+    return of_text if name else test
 
 
 def _number(operand: Any) -> float:

@@ -29,5 +29,7 @@ class Fact:
     """A cheap bound, so that little is read in vain: of a moment the earliest it can be, of a number the greatest."""
     reads: tuple[str, ...] = ()
     """Contact properties that the fact leans on, beside those that are always read."""
+    text_of: str = ""
+    """The contact property whose text it is, as HubSpot holds it; "" for what is more than that."""
     changes: Callable[[View], datetime | None] | None = None
     """When it changes by itself as time passes, of a fact that does."""

@@ -124,7 +124,7 @@ def property_fact(name: str) -> Fact:
     def get(view: View) -> str | None:
         return view.properties.get(name) or None
 
-    return Fact(name, get, TEXT, 0, "a contact property", None)
+    return Fact(name, get, TEXT, 0, "a contact property", text_of=name)
 
 
 def moment_fact(fact: Fact) -> Fact:
@@ -132,7 +132,7 @@ def moment_fact(fact: Fact) -> Fact:
     if fact.kind == MOMENT:
         return fact
     inner = fact.get
-    return replace(fact, get=lambda view: instant_or_none(inner(view)), kind=MOMENT)
+    return replace(fact, get=lambda view: instant_or_none(inner(view)), kind=MOMENT, text_of="")
 
 
 _FACTS = (
@@ -204,7 +204,14 @@ _FACTS = (
     ),
     Fact("completed_task", _completed(lambda t: t.template), TEXT, HISTORY, "the template of that task"),
     Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),
-    Fact("owner", lambda v: v.properties.get("hubspot_owner_id") or None, TEXT, 0, "the contact owner's id"),
+    Fact(
+        "owner",
+        lambda v: v.properties.get("hubspot_owner_id") or None,
+        TEXT,
+        0,
+        "the contact owner's id",
+        text_of="hubspot_owner_id",
+    ),
     Fact("email_domain", _email_domain, TEXT, 0, "the part of the e-mail address after the @", reads=("email",)),
     Fact("created_by", _created_by, TEXT, 0, "who created the contact: a writer kind"),
     Fact(

@@ -88,7 +88,7 @@ class Settlement:
         self._proposed = set()
         for residual in cell.notes if self.policy.up_for_tuning else ():
             rule = residual.rule
-            cause = self._cause(residual) if rule.lowered and not rule.matrix else None
+            cause = self._cause(rule, residual.test(self.view)) if rule.lowered and not rule.matrix else None
             if cause is not None and not (live and self.horizon.is_backlog(rule.id, cause.at)):
                 self._proposed |= {action.property for action in rule.sets if self._asks(rule, cause, action)}
 
@@ -107,8 +107,12 @@ class Settlement:
     def _round(self, residuals: Iterable[Residual], live: bool) -> bool:
         """Ask each rule once and apply what the earliest cause brings; True if something moved."""
         wants: list[Want] = []
+        view = self.view
         for residual in residuals:
-            cause = self._cause(residual)
+            truth = residual.test(view)
+            if truth == 0:
+                continue
+            cause = self._cause(residual.rule, truth)
             if cause is not None:
                 wants += self._wants(residual.rule, cause, live)
         if self.needs:
@@ -130,10 +134,9 @@ class Settlement:
             self._apply(want, live)
         return True
 
-    def _cause(self, residual: Residual) -> Cause | None:
+    def _cause(self, rule: Rule, truth: int) -> Cause | None:
         """The cause of a rule that holds, has come and may be judged now; None otherwise."""
-        view, rule = self.view, residual.rule
-        truth = residual.test(view)
+        view = self.view
         if truth < 0:
             self.needs |= -truth
             return None
@@ -289,7 +292,8 @@ class Settlement:
         """
         cell = self.view.cell()
         for residual in cell.notes if cell is not None else ():
-            cause = self._cause(residual)
+            truth = residual.test(self.view)
+            cause = self._cause(residual.rule, truth) if truth else None
             if cause is not None and (residual.rule.matrix or not self._is_backlog_alone(cause)):
                 self._show(residual.rule, cause)
 

@@ -12,7 +12,7 @@ from hubsync.policy.causes import ledger_key
 from hubsync.policy.changes import Cause, CreateTask, Decision, Notice, OpenTask, Superseded, WithdrawTask
 from hubsync.policy.instants import earlier
 from hubsync.policy.policy import Horizon
-from hubsync.policy.rules import NoticeAction, Residual, Rule, TaskAction
+from hubsync.policy.rules import NoticeAction, Rule, TaskAction
 from hubsync.policy.view import Missing, View
 
 REPLACED = "a newer task replaces it"
@@ -45,9 +45,14 @@ class TaskDecisions:
         """
         for rule, cause in fired:
             self._create(rule, cause)
-        cell = self.view.cell()
+        view = self.view
+        cell = view.cell()
         for residual in cell.tasks if cell is not None else ():
-            self._ask(residual)
+            truth = residual.test(view)
+            if truth > 0:
+                self._ask(residual.rule)
+            else:
+                self.needs |= -truth
         if not self.needs:
             self._withdraw()
         if not self.needs:
@@ -61,13 +66,10 @@ class TaskDecisions:
             )
         )
 
-    def _ask(self, residual: Residual) -> None:
-        view, rule = self.view, residual.rule
-        truth = residual.test(view)
-        if truth < 0:
-            self.needs |= -truth
-            return
-        if truth == 0 or self._unsettled(rule):
+    def _ask(self, rule: Rule) -> None:
+        """What follows from a rule that holds."""
+        view = self.view
+        if self._unsettled(rule):
             return
         cause = rule.cause(view)
         if isinstance(cause, Missing):
