@@ -118,8 +118,12 @@ def _alive(view: View) -> list[Event] | Missing:
 
     The histories are only asked if the cheap properties say that something recent happened.
     """
-    scoring = view.policy.data.scoring
-    if scoring is None or not any(_may_count(view, scoring, one) for one in scoring.points):
+    scoring, get = view.policy.data.scoring, view.properties.get
+    for one in scoring.points if scoring is not None else ():
+        text = get(one.property or one.date or FORM_DATE)
+        if text and scoring is not None and _may_count(view, scoring, one, text):
+            break
+    else:
         return []
     found = _events(view)
     return found if isinstance(found, Missing) else [e for e in found if e.until > view.now]
@@ -142,12 +146,11 @@ def _events(view: View) -> list[Event] | Missing:
     return sorted(events.values(), key=lambda e: (e.at, e.points))
 
 
-def _may_count(view: View, scoring: Scoring, one: Points) -> bool:
-    """Whether the properties as they are now allow that any of these points are left."""
-    get = view.properties.get
+def _may_count(view: View, scoring: Scoring, one: Points, text: str) -> bool:
+    """Whether the property of these points, as it is now, allows that any of them are left."""
     if one.property:
-        return _has(get(one.property), one.values)
-    at = instant_or_none(get(one.date or FORM_DATE))
+        return _has(text, one.values)
+    at = instant_or_none(text)
     return at is not None and _until(view, scoring, one.points, at) > view.now
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from hubsync.policy.changes import Cause
@@ -101,17 +100,17 @@ class Wording:
             return self.text
         missing = 0
         filled: list[str] = []
-        for literal, word, fact in _parts(self.text):
-            filled.append(literal)
-            if word is not None:
-                filled.append(word(view, cause, self.language))
-            elif fact is not None:
-                value = fact.get(view)
-                if isinstance(value, Missing):
-                    missing |= value.mask
-                else:
-                    filled.append(self._shown(fact, value, view))
-        return Missing(missing) if missing else "".join(filled)
+        around, words = _parts(self.text)
+        for one in words:
+            if not isinstance(one, Fact):
+                filled.append(one(view, cause, self.language))
+                continue
+            value = one.get(view)
+            if isinstance(value, Missing):
+                missing |= value.mask
+            else:
+                filled.append(self._shown(one, value, view))
+        return Missing(missing) if missing else around % tuple(filled)
 
     def _shown(self, fact: Fact, value: Any, view: View) -> str:
         if value is None or value == "":
@@ -127,13 +126,11 @@ class Wording:
 
 
 @lru_cache(maxsize=4_096)
-def _parts(text: str) -> tuple[tuple[str, Word | None, Fact | None], ...]:
-    """A text as what stands there and the word or fact that follows; neither where it ends."""
-    pieces = _PLACEHOLDER.split(text)
-    return tuple(
-        (literal, WORDS[name][0] if name in WORDS else None, FACTS[name] if name and name not in WORDS else None)
-        for literal, name in zip_longest(pieces[::2], pieces[1::2], fillvalue="")
-    )
+def _parts(text: str) -> tuple[str, tuple[Word | Fact, ...]]:
+    """A text with %s for its placeholders, and the word or fact of each."""
+    literals, names = (pieces := _PLACEHOLDER.split(text))[::2], pieces[1::2]
+    around = "%s".join(literal.replace("%", "%%") for literal in literals)
+    return around, tuple(WORDS[name][0] if name in WORDS else FACTS[name] for name in names)
 
 
 def placeholders(text: str) -> Iterator[str]:
