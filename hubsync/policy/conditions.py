@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from hubsync.policy import facts
 from hubsync.policy.condition import Condition, Fault, Flip, Holds, Test, Value, test_of
 from hubsync.policy.facts import MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
-from hubsync.policy.instants import earlier
 from hubsync.policy.time_conditions import TIME_OPERATORS, compile_time, moment
 from hubsync.policy.view import Missing, View
 from hubsync.policy.vocabulary import Terms
@@ -194,7 +193,7 @@ def _changing(changes: Flip, test: Test) -> Test:
     def noting(view: View) -> int:
         at = changes(view)
         if at is not None:
-            view.changes_at = earlier(view.changes_at, at)
+            view.turns.append((at, at, None))
         return test(view)
 
     return noting

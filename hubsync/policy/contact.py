@@ -89,8 +89,8 @@ class Contact:
     deals: tuple[Deal, ...] | None = None
     engagements: tuple[Engagement, ...] | None = None
     ours: tuple[OurWrite, ...] = ()
-    spent: frozenset[str] = field(default_factory=frozenset)
-    faded: frozenset[str] = field(default_factory=frozenset)
+    spent: frozenset[str] = frozenset()
+    faded: frozenset[str] = frozenset()
     open_tasks: tuple[OpenTask, ...] = ()
     completed_tasks: tuple[CompletedTask, ...] = ()
     meetings: tuple[Engagement, ...] | None = None

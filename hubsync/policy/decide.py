@@ -25,7 +25,8 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
 
     Where `needs` of the answer is not 0, read those facts and decide again; the rest of the answer is then empty.
     """
-    policy = policy.of(contact)
+    if policy.by_team:
+        policy = policy.of(contact)
     get = contact.properties.get
     cell = policy.cells.get((get(STATUS) or "", get(STAGE) or ""))
     if cell is None:
@@ -38,7 +39,8 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
     view = View(policy, contact, now)
     needs = SETTLE if open_tasks or contact.history is not None else _first_glance(cell, view, tasks)
     if needs == 0:
-        return NOTHING if view.changes_at is None else Decision(look_again=view.changes_at)
+        changes_at = view.changes_at
+        return NOTHING if changes_at is None else Decision(look_again=changes_at)
     managed = policy.managed(view)
     if managed < 0:
         return Decision(needs=-managed)

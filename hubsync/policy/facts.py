@@ -76,9 +76,9 @@ def last_reviewed(view: View) -> datetime | Missing:
 
 def completed_task(view: View) -> CompletedTask | Missing | None:
     """The hubsync task that a person completed last, if the Lead status has stood since it was written (A19, T16)."""
-    done = max(view.contact.completed_tasks, key=lambda t: (t.at, t.write_id), default=None)
-    if done is None:
+    if not view.contact.completed_tasks:
         return None
+    done = max(view.contact.completed_tasks, key=lambda t: (t.at, t.write_id))
     since = view.entered(STATUS)
     return since if isinstance(since, Missing) else done if done.written >= since else None
 

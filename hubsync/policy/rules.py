@@ -173,10 +173,10 @@ def _never_in_vain(test: Test, others: Test) -> Test:
     """Nobody looks again for a condition on time while another one, asked after it, keeps the group from holding."""
 
     def quietly(view: View) -> int:
-        before = view.changes_at
+        before = len(view.turns)
         answer = test(view)
-        if answer == 0 and view.changes_at is not before and others(view) == 0:
-            view.changes_at = before
+        if answer == 0 and len(view.turns) > before and others(view) == 0:
+            del view.turns[before:]
         return answer
 
     return quietly

@@ -104,7 +104,7 @@ def next_change(view: View) -> datetime | None:
     """When the score changes by itself next: an event ahead, the end of a window, or with a half-life the next day."""
     scoring = view.policy.data.scoring
     found = _alive(view)
-    if scoring is None or isinstance(found, Missing):
+    if scoring is None or not found or isinstance(found, Missing):
         return None
     moments = [m for e in found for m in (e.at, e.until) if m > view.now]
     if scoring.half_life is not None and any(e.at <= view.now for e in found):
@@ -164,6 +164,8 @@ def _until(view: View, scoring: Scoring, points: int, at: datetime) -> datetime:
 
 def _total(view: View, events: Sequence[Event], at: datetime) -> int:
     """The score at a moment."""
+    if not events:
+        return 0
     scoring = view.policy.data.scoring
     alive = [e for e in events if e.at <= at < e.until]
     if scoring is None or scoring.half_life is None:

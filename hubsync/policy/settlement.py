@@ -259,6 +259,8 @@ class Settlement:
 
     def _overtaken(self) -> None:
         """Rules that wanted a property but no longer hold once earlier causes had their say: superseded as well."""
+        if not self._changes:
+            return
         settled = {(s.rule, s.target) for s in self.superseded} | {(c.rule, n) for n, c in self._changes.items()}
         for key, want in self._wanted.items():
             done = self._changes.get(want.target)
@@ -267,6 +269,8 @@ class Settlement:
 
     def _spend_tasks(self) -> None:
         """With a rule of which nothing stands, the tasks and notices that would have come with it are spent."""
+        if not self._tasked:
+            return
         lost = {s.rule: s for s in self.superseded}
         standing = {change.rule for change in self.live_changes}
         for rule, cause in self._tasked.values():

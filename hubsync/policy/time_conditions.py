@@ -1,6 +1,6 @@
 """Conditions on time: operators that compare moments, with one another or with now.
 
-Those with a duration change by themselves; asked, they note in the view when (`View.changes_at`).
+Those with a duration change by themselves; asked, they note in the view when (`View.turns`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from hubsync.policy.condition import Condition, Fault, test_of
 from hubsync.policy.deadlines import Deadline
 from hubsync.policy.fact import Fact
-from hubsync.policy.instants import earlier, parse_instant
+from hubsync.policy.instants import parse_instant
 from hubsync.policy.view import Missing, View
 from hubsync.policy.worktime import Duration, parse_duration
 
@@ -72,11 +72,7 @@ def _ago(fact: Fact, operator: str, operand: Any, duration: Duration) -> Conditi
 
     def note(view: View, value: datetime) -> None:
         """Look again at that moment, unless something else changes sooner."""
-        soonest = view.changes_at
-        if value > view.now:
-            view.changes_at = earlier(soonest, value)
-        elif soonest is None or value + least < soonest:
-            view.changes_at = earlier(soonest, duration.after(value, view.calendar, view.policy.zone))
+        view.turns.append((value, value, None) if value > view.now else (value + least, value, duration))
 
     def test(view: View) -> int:
         value = get(view)
@@ -116,7 +112,9 @@ def _from_now(fact: Fact, operator: str, operand: Any, duration: Duration) -> Co
             return -int(value.mask)
         if value is None:
             return 0
-        view.changes_at = earlier(view.changes_at, flip(view))
+        turn = flip(view)
+        if turn is not None:
+            view.turns.append((turn, turn, None))
         is_near = near(view, value) <= view.now
         return int(not is_near if more else is_near and value > view.now)
 

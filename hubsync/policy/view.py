@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubsync.policy import timeline as lines
 from hubsync.policy.contact import Contact, Engagement
 from hubsync.policy.deals import DealSummary, summarise
-from hubsync.policy.instants import EPOCH, instant_or_none
+from hubsync.policy.instants import EPOCH, earlier, instant_or_none
 from hubsync.policy.timeline import Stay
 from hubsync.policy.vocabulary import STAGE, STATUS
-from hubsync.policy.worktime import Calendar
+from hubsync.policy.worktime import Calendar, Duration
 
 if TYPE_CHECKING:
     from hubsync.policy.changes import Cause
@@ -40,6 +41,11 @@ NO_HISTORY, NO_DEALS, NO_ENGAGEMENTS = Missing(HISTORY), Missing(DEALS), Missing
 NO_MEETINGS, NO_TASKS = Missing(MEETINGS), Missing(TASKS)
 
 
+Turn = tuple[datetime, datetime, "Duration | None"]
+"""When an answer changes: not before the first moment; so much after the second, or at the first itself."""
+_LEAST = itemgetter(0)
+
+
 class View:
     """The present state of a contact under decision. `status` and `stage` are HubSpot's values, "" for empty."""
 
@@ -53,7 +59,6 @@ class View:
         "_lines",
         "_settled",
         "calendar",
-        "changes_at",
         "contact",
         "entries",
         "now",
@@ -61,6 +66,7 @@ class View:
         "properties",
         "stage",
         "status",
+        "turns",
     )
 
     def __init__(self, policy: Policy, contact: Contact, now: datetime) -> None:
@@ -83,10 +89,23 @@ class View:
         if policy.calendars.teams:
             owner = contact.properties.get("hubspot_owner_id") or ""
             self.calendar = policy.calendars.of(policy.owner_teams.get(owner, ()))
-        self.changes_at: datetime | None = None
-        """The earliest moment at which a condition that was asked changes its answer by itself."""
+        self.turns: list[Turn] = []
+        """When conditions that were asked change their answers by themselves."""
         self.entries: dict[str, Cause] = {}
         """Causes that are the entry of a property's present value, as far as they were asked for."""
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """The earliest moment at which a condition that was asked changes its answer by itself."""
+        if not self.turns:
+            return None
+        soonest: datetime | None = None
+        for least, since, duration in sorted(self.turns, key=_LEAST):
+            if soonest is not None and least >= soonest:
+                break
+            at = least if duration is None else duration.after(since, self.calendar, self.policy.zone)
+            soonest = earlier(soonest, at)
+        return soonest
 
     def line(self, name: str) -> list[Stay] | Missing:
         """The stays of a property, oldest first, our decided changes included."""
