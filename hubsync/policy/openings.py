@@ -112,7 +112,10 @@ class Table:
         there = here + n
         if not 0 <= there < len(self.days):
             return None
-        before, then = self._distance(here, zone), self._distance(there, zone)
+        try:
+            before, then = self.distances[here], self.distances[there]
+        except KeyError:
+            before, then = self._distance(here, zone), self._distance(there, zone)
         if before is not None and then is not None:
             same = origin + (self.days[there] - self.days[here]) * DAY + before - then
             opens, closes = self.opens[there], self.closes[there]

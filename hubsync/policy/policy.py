@@ -86,6 +86,8 @@ class Horizon:
         """Whether a cause of this moment is too old for the rule to act on."""
         if self.since is None:
             return True
+        if not self.rules:
+            return at < self.since
         start = self.rules.get(rule)
         return at < (start if start is not None and start > self.since else self.since)
 

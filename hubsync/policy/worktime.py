@@ -111,7 +111,9 @@ class Calendar:
         if known is None:
             if len(self._days_on) >= REMEMBERED:
                 self._days_on.clear()
-            known = self._search(at, n > 0, lambda table: table.step_days(at, n, self.zone))
+            table, zone = self._table, self.zone
+            there = table.step_days(at, n, zone) if table.low <= at < table.high else None
+            known = self._search(at, n > 0, lambda t: t.step_days(at, n, zone)) if there is None else instant(there)
             self._days_on[at, n] = known
         return known
 
