@@ -12,10 +12,10 @@ from hubsync.policy.changes import NOTHING, Decision
 from hubsync.policy.contact import Contact
 from hubsync.policy.instants import earlier
 from hubsync.policy.policy import Horizon, Policy
-from hubsync.policy.rules import Cell
+from hubsync.policy.rules import Cell, Rule
 from hubsync.policy.settlement import Settlement
 from hubsync.policy.tasks import TaskDecisions
-from hubsync.policy.view import View, has_no_deals
+from hubsync.policy.view import Missing, View, has_no_deals
 from hubsync.policy.vocabulary import STAGE, STATUS
 
 
@@ -62,11 +62,24 @@ def _first_glance(cell: Cell, view: View, tasks: bool) -> int:
         for residual in tier:
             truth = residual.test(view)
             if truth > 0:
-                return SETTLE
+                truth = -_unread(residual.rule, view, settled_first=tier is cell.tasks)
+                if truth == 0:
+                    return SETTLE
             needs |= -truth
         if needs:
             return needs
     return 0
+
+
+def _unread(rule: Rule, view: View, *, settled_first: bool) -> int:
+    """What must be read before a rule that holds can be judged: its cause, and since when its values stand."""
+    cause = None if settled_first else rule.cause(view)
+    if not isinstance(cause, Missing):
+        quiet = view.settled_at(rule.watches, rule.quiet)
+        if isinstance(quiet, Missing):
+            return quiet.mask
+        cause = rule.cause(view) if settled_first else None
+    return cause.mask if isinstance(cause, Missing) else 0
 
 
 def _settle(view: View, horizon: Horizon, with_tasks: bool) -> Decision:
