@@ -40,8 +40,8 @@ class Stay:
 
 def writer(entry: RawEntry, writers: Mapping[str, str]) -> str:
     """Who wrote an entry: `writers` maps "sourceType:sourceId" or "sourceType" to a kind; unknown is a person."""
-    source = str(entry.get("sourceType") or "")
-    exact = writers.get(f"{source}:{entry.get('sourceId')}")
+    source, id_ = entry.get("sourceType") or "", entry.get("sourceId")
+    exact = writers.get(f"{source}:{id_}") if id_ else None
     return exact or writers.get(source, PERSON)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hubsync.policy.changes import Cause
 from hubsync.policy.facts import FACTS, MOMENT, STAGE_KEYS, STATUS_KEYS, Fact
@@ -98,39 +98,40 @@ class Wording:
         """The text with its placeholders filled, or what must be read for that."""
         if "{" not in self.text:
             return self.text
-        missing = 0
-        filled: list[str] = []
         around, words = _parts(self.text)
-        for one in words:
-            if not isinstance(one, Fact):
-                filled.append(one(view, cause, self.language))
-                continue
-            value = one.get(view)
-            if isinstance(value, Missing):
-                missing |= value.mask
-            else:
-                filled.append(self._shown(one, value, view))
-        return Missing(missing) if missing else around % tuple(filled)
-
-    def _shown(self, fact: Fact, value: Any, view: View) -> str:
-        if value is None or value == "":
-            return NOTHING
-        kind, policy = fact.kind, view.policy
-        if kind in {STATUS_KEYS, STAGE_KEYS}:
-            return (policy.statuses if kind == STATUS_KEYS else policy.stages).label(value)
-        if kind == MOMENT:
-            return day_of(value, policy.zone, self.language)
-        if isinstance(value, float):
-            return f"{value:g}"
-        return str(value)
+        filled = tuple([word(view, cause, self.language) for word in words])
+        missing = 0
+        for one in filled:
+            if isinstance(one, Missing):
+                missing |= one.mask
+        return Missing(missing) if missing else around % filled
 
 
 @lru_cache(maxsize=4_096)
-def _parts(text: str) -> tuple[str, tuple[Word | Fact, ...]]:
-    """A text with %s for its placeholders, and the word or fact of each."""
+def _parts(text: str) -> tuple[str, tuple[Callable[[View, Cause, Language], str | Missing], ...]]:
+    """A text with %s for its placeholders, and what fills each."""
     literals, names = (pieces := _PLACEHOLDER.split(text))[::2], pieces[1::2]
     around = "%s".join(literal.replace("%", "%%") for literal in literals)
-    return around, tuple(WORDS[name][0] if name in WORDS else FACTS[name] for name in names)
+    return around, tuple(WORDS[name][0] if name in WORDS else _shown(FACTS[name]) for name in names)
+
+
+def _shown(fact: Fact) -> Callable[[View, Cause, Language], str | Missing]:
+    """A fact's value as people read it."""
+    get, kind = fact.get, fact.kind
+
+    def word(view: View, _cause: Cause, language: Language) -> str | Missing:
+        value = get(view)
+        if isinstance(value, Missing):
+            return value
+        if value is None or value == "":
+            return NOTHING
+        if kind in {STATUS_KEYS, STAGE_KEYS}:
+            return (view.policy.statuses if kind == STATUS_KEYS else view.policy.stages).label(value)
+        if kind == MOMENT:
+            return day_of(value, view.policy.zone, language)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    return word
 
 
 def placeholders(text: str) -> Iterator[str]:
