@@ -70,8 +70,8 @@ WORDS: dict[str, tuple[Word, str]] = {
 
 def _moment(at: datetime, view: View, language: Language) -> str:
     """A moment on the wall of the team's clock: "3 March, 14:30"."""
-    zone = view.calendar.zone
-    return f"{day_of(at, zone, language)}, {at.astimezone(zone):%H:%M}"
+    wall = at.astimezone(view.calendar.zone)
+    return f"{_written(wall.date(), language)}, {wall.hour:02}:{wall.minute:02}"
 
 
 def _business_time(view: View, since: datetime, until: datetime) -> str:

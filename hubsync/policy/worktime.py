@@ -124,9 +124,11 @@ class Calendar:
         """
         if end < start:
             return -self.days_elapsed(end, start)
-        self._grown_to(micros(start))
-        table = self._grown_to(micros(end))
-        days = bisect_right(table.opens, micros(end)) - bisect_right(table.opens, micros(start))
+        start_at, end_at = micros(start), micros(end)
+        table = self._covering(start_at)
+        if not table.low <= end_at < table.high:
+            table = self._grown_to(end_at)
+        days = bisect_right(table.opens, end_at) - bisect_right(table.opens, start_at)
         while days > 0 and self.days_after(start, days) > end:
             days -= 1
         return max(days, 0)
