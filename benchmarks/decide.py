@@ -120,7 +120,7 @@ def _with(contact: Contact, answers: Answers, needs: int, asked: dict[int, int])
     for mask in asked:
         asked[mask] += bool(needs & mask)
     if needs & HISTORY:
-        contact = replace(contact, history=answers.history or {})
+        contact = contact.with_history(contact.properties, answers.history or {})
     if needs & DEALS:
         contact = replace(contact, deals=tuple(map(decoding.deal, answers.deals or ())))
     if needs & ENGAGEMENTS:

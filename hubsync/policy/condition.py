@@ -51,9 +51,11 @@ Holds = Callable[[Value], bool]
 def test_of(fact: Fact, holds: Holds) -> Test:
     """Whether what is known of a fact meets what `holds` wants."""
     get, name = fact.get, fact.text_of
+    nothing = int(holds(None)) if name else 0
 
     def of_text(view: View) -> int:
-        return 1 if holds(view.properties.get(name) or None) else 0
+        text = view.properties.get(name)
+        return int(holds(text)) if text else nothing
 
     def test(view: View) -> int:
         value = get(view)

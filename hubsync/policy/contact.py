@@ -99,6 +99,26 @@ class Contact:
     digests: Mapping[str, datetime] = field(default_factory=dict)
     """Tasks of hubsync's that name many leads (B4) and only hang on this one, by HubSpot's id: when each is due."""
 
+    def with_history(
+        self, properties: Mapping[str, str | None], history: Mapping[str, Sequence[RawEntry]]
+    ) -> Contact:
+        """The contact with its history, and the properties that came with it."""
+        return Contact(
+            self.id,
+            properties,
+            history,
+            self.deals,
+            self.engagements,
+            self.ours,
+            self.spent,
+            self.faded,
+            self.open_tasks,
+            self.completed_tasks,
+            self.meetings,
+            self.others_tasks,
+            self.digests,
+        )
+
     def has_fired(self, ledger_key: str) -> bool:
         """Whether this cause of a rule is spent for this target, as far as the ledger ever knew."""
         return ledger_key in self.spent or (bool(self.faded) and faded(ledger_key) in self.faded)

@@ -36,7 +36,7 @@ def decide(policy: Policy, contact: Contact, now: datetime, horizon: Horizon, *,
     open_tasks = tasks and bool(contact.open_tasks)
     if not cell.everything and not open_tasks:
         return NOTHING
-    view = View(policy, contact, now)
+    view = View(policy, contact, now, cell)
     needs = SETTLE if open_tasks or contact.history is not None else _first_glance(cell, view, tasks)
     if needs == 0:
         changes_at = view.changes_at

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter, methodcaller
 from typing import Any
 
 from hubsync.policy.approval import approved_by_listed_approver, high_value
@@ -140,14 +141,14 @@ _FACTS = (
     Fact("lifecycle_stage", _stage_key, STAGE_KEYS, 0, "the Lifecycle stage as a policy key", STAGE),
     Fact(
         "lead_status_entered",
-        lambda v: v.entered(STATUS),
+        methodcaller("entered", STATUS),
         MOMENT,
         HISTORY,
         "when the Lead status was entered",
         STATUS,
-        bound=lambda v: v.created,
+        bound=attrgetter("created"),
     ),
-    Fact("lifecycle_stage_entered", lambda v: v.entered(STAGE), MOMENT, HISTORY, "when the stage was entered", STAGE),
+    Fact("lifecycle_stage_entered", methodcaller("entered", STAGE), MOMENT, HISTORY, "when the stage was entered", STAGE),
     Fact(
         "lead_status_by",
         lambda v: v.author(STATUS),
@@ -200,7 +201,7 @@ _FACTS = (
         HISTORY,
         "when the review date was last set, or the Lead status entered, if that is later",
         STATUS,
-        bound=lambda v: v.created,
+        bound=attrgetter("created"),
     ),
     Fact("completed_task", _completed(lambda t: t.template), TEXT, HISTORY, "the template of that task"),
     Fact("owner_team", _owner_team, TEXT, 0, "the name of the contact owner's main team"),

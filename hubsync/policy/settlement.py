@@ -59,9 +59,10 @@ class Settlement:
             self._backlog_findings()
             return
         self.rests = rests
-        self._in_circles()
-        self._overtaken()
-        self.live_changes = tuple(c for c in self._changes.values() if c.new != c.old)
+        if self._changes:
+            self._in_circles()
+            self._overtaken()
+            self.live_changes = tuple(c for c in self._changes.values() if c.new != c.old)
         self._spend_tasks()
 
     def fired_with_errands(self) -> list[tuple[Rule, Cause]]:
@@ -77,7 +78,8 @@ class Settlement:
                 return True
             if self._round(cell.autos, live):
                 continue
-            self._leave_to_people(cell, live)
+            if self.policy.up_for_tuning:
+                self._leave_to_people(cell, live)
             if self.needs or not self._round(cell.cells, live):
                 return True
         self.conflicts[STATUS] = Conflict(STATUS, (("the rules do not settle", self.view.status),), self.view.now)
@@ -86,7 +88,7 @@ class Settlement:
     def _leave_to_people(self, cell: Cell, live: bool) -> None:
         """Note what rules that were lowered to propose ask for now (A18): no cell of the matrix writes it instead."""
         self._proposed = set()
-        for residual in cell.notes if self.policy.up_for_tuning else ():
+        for residual in cell.notes:
             rule = residual.rule
             cause = self._cause(rule, residual.test(self.view)) if rule.lowered and not rule.matrix else None
             if cause is not None and not (live and self.horizon.is_backlog(rule.id, cause.at)):
@@ -115,7 +117,7 @@ class Settlement:
             cause = self._cause(residual.rule, truth)
             if cause is not None:
                 wants += self._wants(residual.rule, cause, live)
-        if self.needs:
+        if self.needs or not wants:
             return False
         wants = self._not_too_late(wants, live)
         if not wants:
@@ -259,8 +261,6 @@ class Settlement:
 
     def _overtaken(self) -> None:
         """Rules that wanted a property but no longer hold once earlier causes had their say: superseded as well."""
-        if not self._changes:
-            return
         settled = {(s.rule, s.target) for s in self.superseded} | {(c.rule, n) for n, c in self._changes.items()}
         for key, want in self._wanted.items():
             done = self._changes.get(want.target)

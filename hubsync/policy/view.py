@@ -69,7 +69,7 @@ class View:
         "turns",
     )
 
-    def __init__(self, policy: Policy, contact: Contact, now: datetime) -> None:
+    def __init__(self, policy: Policy, contact: Contact, now: datetime, cell: Cell | None = None) -> None:
         self.policy = policy
         self.contact = contact
         self.now = now
@@ -79,7 +79,7 @@ class View:
         self._lines: dict[str, list[Stay]] = {}
         self._deals: DealSummary | None = None
         self._cycle: datetime | None = None
-        self._cell: Cell | None = None
+        self._cell = cell
         self._created: datetime | None = None
         self._asked: dict[Callable[[View], Any], Any] = {}
         self._settled: dict[tuple[frozenset[str], timedelta], datetime | Missing | None] = {}
@@ -100,9 +100,14 @@ class View:
         if not self.turns:
             return None
         soonest: datetime | None = None
-        for least, since, duration in sorted(self.turns, key=_LEAST):
+        last: Turn | None = None
+        for turn in sorted(self.turns, key=_LEAST):
+            least, since, duration = turn
             if soonest is not None and least >= soonest:
                 break
+            if turn == last:
+                continue
+            last = turn
             at = least if duration is None else duration.after(since, self.calendar, self.policy.zone)
             soonest = earlier(soonest, at)
         return soonest

@@ -20,6 +20,7 @@ from calendar import monthrange
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
@@ -259,6 +260,7 @@ class Duration:
         return f"{part}{self.amount} {'business ' if self.business else ''}{self.unit}{'' if self.amount == 1 else 's'}"
 
 
+@lru_cache(maxsize=1_024)
 def parse_duration(text: str) -> Duration:
     """The duration that a text such as "2 business hours" says, or "80% of 3 business days".
 

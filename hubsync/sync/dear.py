@@ -39,7 +39,7 @@ def fetch(
         for id_ in asked:
             before, fresh = known.pop(id_), read.get(id_)
             if fresh is not None and fresh.id == id_:
-                known[id_] = replace(before, properties=fresh.properties, history=fresh.history or {})
+                known[id_] = before.with_history(fresh.properties, fresh.history or {})
     if asked := lacking(DEALS):
         deals = gateway.deals_of(asked)
         known |= {id_: replace(known[id_], deals=deals.get(id_, ())) for id_ in asked}
