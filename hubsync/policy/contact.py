@@ -99,9 +99,7 @@ class Contact:
     digests: Mapping[str, datetime] = field(default_factory=dict)
     """Tasks of hubsync's that name many leads (B4) and only hang on this one, by HubSpot's id: when each is due."""
 
-    def with_history(
-        self, properties: Mapping[str, str | None], history: Mapping[str, Sequence[RawEntry]]
-    ) -> Contact:
+    def with_history(self, properties: Mapping[str, str | None], history: Mapping[str, Sequence[RawEntry]]) -> Contact:
         """The contact with its history, and the properties that came with it."""
         return Contact(
             self.id,

@@ -148,7 +148,9 @@ _FACTS = (
         STATUS,
         bound=attrgetter("created"),
     ),
-    Fact("lifecycle_stage_entered", methodcaller("entered", STAGE), MOMENT, HISTORY, "when the stage was entered", STAGE),
+    Fact(
+        "lifecycle_stage_entered", methodcaller("entered", STAGE), MOMENT, HISTORY, "when the stage was entered", STAGE
+    ),
     Fact(
         "lead_status_by",
         lambda v: v.author(STATUS),
