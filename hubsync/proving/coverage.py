@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice, product
 
-from hubsync.policy.changes import Decision
+from hubsync.policy.changes import CORRECT, Decision
 from hubsync.policy.conditions import Condition
 from hubsync.policy.policy import Horizon
 from hubsync.policy.rules import Rule
@@ -28,9 +28,9 @@ from hubsync.proving.subjects import subject_of
 from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.playing import play
 
-MOST_TRIES = 400
+MOST_TRIES = 500
 """So many contacts are tried for a rule before it is called dead."""
-MOST_BESIDE = 1_200
+MOST_BESIDE = 1_600
 """So many more, twice, before it is called shadowed: something else is so as well that rules ask there."""
 
 
@@ -93,8 +93,9 @@ def _tried(
 
 
 def _heard_of(decision: Decision) -> set[str]:
-    """The rules of which something comes."""
-    found = {c.rule for c in decision.changes} | {t.rule for t in decision.tasks} | {f.rule for f in decision.findings}
+    """The rules of which something comes; what they would write for older causes comes to nothing."""
+    shown = {f.rule for f in decision.findings if f.kind != CORRECT}
+    found = {c.rule for c in decision.changes} | {t.rule for t in decision.tasks} | shown
     return found | {n.rule for n in decision.notices}
 
 
@@ -149,15 +150,15 @@ def _met(
 
 
 def _laid(ground: Ground, alive: Alive, place: Place, things: list[Option]) -> Iterator[Start]:
-    """The contact with these things, entered by anyone, after anything that the rule asks for."""
+    """The contact with these things, entered by anyone, before them or with them, after anything that the rule asks."""
     asked = {c.fact.name for group in alive.groups for c in group}
     statuses = [NONE, *(ground.policy.statuses.by_key if "lead_status_before" in asked else ())]
     stages = [NONE, *(ground.policy.stages.by_key if "lifecycle_stage_before" in asked else ())]
     for status_before, stage_before in product(statuses, stages):
         if status_before == place[0] != NONE or stage_before == place[1] != NONE:
             continue
-        for latest, by, rank in product((1, None), (AUTOMATION, PERSON), (0, None)):
-            if rank is None and by == PERSON:
+        for latest, by, rank in product((1, None, 0), (AUTOMATION, PERSON), (0, None)):
+            if rank is None and (by == PERSON or latest == 0):
                 continue
             placed = [(option, latest if option.timed else None) for option in things]
             entries = [

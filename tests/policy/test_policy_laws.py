@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hubsync.policy.changes import Decision
 from hubsync.policy.contact import Contact, Deal, Engagement
-from hubsync.policy.decide import decide
+from hubsync.policy.decide import SETTLE, decide
 from hubsync.policy.policy import Policy
 from hubsync.policy.ruleset import RuleSet
 from hubsync.policy.view import View
@@ -211,3 +212,21 @@ def test_dear_facts_read_one_by_one_lead_to_the_same_decision(contact: Contact) 
         )
     whole = looked_at(contact)
     assert replace(decision, look_again=None) == replace(whole, look_again=None)
+
+
+@given(contacts(), st.booleans(), st.booleans(), st.booleans())
+@LAWFUL
+def test_a_first_glance_asks_for_what_a_settlement_would(
+    contact: Contact, deals_too: bool, marks_too: bool, tasks: bool
+) -> None:
+    unread = replace(
+        contact,
+        history=None,
+        deals=contact.deals if deals_too else None,
+        engagements=contact.engagements if marks_too else None,
+    )
+    glanced = decide(policy(), unread, NOW, EVER, tasks=tasks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hubsync.policy.decide._first_glance", lambda *_: SETTLE)
+        settled = decide(policy(), unread, NOW, EVER, tasks=tasks)
+    assert glanced == settled

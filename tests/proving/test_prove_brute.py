@@ -157,6 +157,41 @@ def test_a_rule_that_waited_too_long_and_an_entry_newer_than_that_are_followed_t
     assert agree({"rules": rules, "foreign": []}).disputed
 
 
+def test_a_rule_that_wins_only_where_two_things_happened_at_one_moment_is_no_shadow() -> None:
+    """A mail alone is the first rule's; with an entry of that very moment the second wins. Drawn with seed 501."""
+    mailed = {"when": {"first_rep_outreach": {"is_known": "true"}}, "cause": "first_rep_outreach"}
+    bare = {"when": {"lead_status": {"is_any_of": ["attempting", "none"]}}}
+    late, stage = {"cause": ENTERED, "after": "5 days", "hard": "true"}, {"cause": "lifecycle_stage_entered"}
+    rules = [
+        {"id": "late", "playbook": "X0", **bare, **late, "then": [{"set": {"lead_status": "nurture"}}]},
+        {
+            "id": "one",
+            "playbook": "X1",
+            **mailed,
+            "outranks": ["late"],
+            "then": [{"set": {"lead_status": "attempting"}}],
+        },
+        {"id": "stage", "playbook": "X2", **bare, **stage, "then": [{"set": {"lead_status": "working"}}]},
+        {"id": "same", "playbook": "X3", **mailed, "then": [{"set": {"lead_status": "attempting"}}]},
+    ]
+    rules[2]["outranks"], rules[3]["outranks"] = ["late", "one"], ["late", "one", "stage"]
+    assert agree({"rules": rules, "foreign": []}).heard == {"late", "one", "stage", "same"}
+
+
+def test_a_rule_that_is_only_ever_shown_for_the_backlog_is_a_shadow() -> None:
+    """Another rule writes five days later, always in time to be the last. Drawn with seed 502."""
+    bare = {"when": {"lead_status": {"is": "none"}}, "cause": ENTERED}
+    mailed = {"when": {"first_rep_outreach": {"is_known": "true"}, "lead_status": {"is": "none"}}}
+    rules: list[dict[str, Any]] = [
+        {"id": "mail", "playbook": "X0", **mailed, "cause": "first_rep_outreach", "hard": "true"},
+        {"id": "late", "playbook": "X2", **bare, "after": "5 days", "outranks": ["mail"]},
+        {"id": "never", "playbook": "X3", **bare, "outranks": ["mail", "late"]},
+    ]
+    for rule, value in zip(rules, ("no", "yes", "no"), strict=True):
+        rule["then"] = [{"set": {"asked": value}}]
+    assert agree({"rules": rules, "foreign": []}).heard == {"mail", "late"}
+
+
 def test_a_rule_that_another_keeps_from_writing_unless_something_else_is_so_is_no_shadow() -> None:
     """Where a deal is open, the one that outranks it doesn't hold, and it never asks that. Drawn with seed 302."""
     nurture = {"lead_status": {"is": "nurture"}}
