@@ -1,6 +1,6 @@
 """The proof's verdict against brute force, on rule sets drawn at random, many of them wrong.
 
-A dozen in the normal run; `PROVE_SETS=2000 pytest tests/proving/test_prove_brute.py` draws that many.
+Eight in the normal run; `PROVE_SETS=2000 pytest tests/proving/test_prove_brute.py` draws that many.
 """
 
 from __future__ import annotations
