@@ -24,7 +24,7 @@ from hubsync.web.bodies import Bodies, BodyRefused
 from hubsync.web.receiver import Tally
 from hubsync.web.refusals import Refusals, address_of
 from hubsync.web.sessions import COOKIE, LASTS, Sessions
-from hubsync.web.wording import age, moment, span
+from hubsync.web.wording import age, commands, moment, span, trouble
 
 log = structlog.get_logger()
 
@@ -60,6 +60,7 @@ class Pages:
             loader=PackageLoader(__package__), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._templates.filters |= {"age": age, "moment": moment, "span": span, "number": "{:,}".format}
+        self._templates.filters |= {"commands": commands, "trouble": trouble}
         self._templates.globals |= {
             "prefix": prefix,
             "assets": sha256(b"".join(self._static.values())).hexdigest()[:12],

@@ -186,7 +186,7 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     page = shown(ILL)
     text = words(page)
     assert text.startswith("! Something is wrong")
-    assert "token HubSpot refused the token (401) for portal 62515. Renew it in the portal" in text
+    assert "Token HubSpot refused the token (401) for portal 62515. Renew it in the portal" in text
     assert "Mode Dry: writes nothing Rules none yet Proof Not proved The rules in force are not proved" in text
     assert "Contacts to look at 12,345 the first due 2 hours ago Parked or held 209" in text
     assert (
@@ -208,6 +208,15 @@ def test_nothing_that_is_shown_can_be_markup() -> None:
     page = shown(replace(ILL, problems={evil: evil}, rules_digest=evil))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_trouble_is_named_in_words_and_what_to_type_stands_out() -> None:
+    says = "Look at `hubsync guard`, then: `hubsync guard release all` <b>"
+    page = shown(replace(ILL, problems={"held *": says, "held mql_on_score": "50 <contacts>", "lease": "Another `one"}))
+    assert "<dt>All rules together are held</dt>" in page
+    assert "Look at <code>hubsync guard</code>, then: <code>hubsync guard release all</code> &lt;b&gt;" in page
+    assert "<dt>mql_on_score is held</dt><dd>50 &lt;contacts&gt;</dd>" in page
+    assert "<dt>Lease</dt><dd>Another `one</dd>" in page
 
 
 def test_the_page_says_what_came_of_webhooks(web: Web) -> None:
