@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -11,11 +11,19 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def parse_instant(text: str) -> datetime:
     """A moment as HubSpot writes it: ISO 8601, a date alone (UTC midnight), or milliseconds since 1970.
 
-    Raises ValueError for anything else.
+    What lies in the first or the last year that a calendar knows ("9999-12-31", for never) is taken for the same day of
+    the year next to it, so that a time zone or a few days more or less never lead out of the calendar. Raises
+    ValueError for anything else.
     """
     if text.isdigit() and len(text) != 8:
-        return EPOCH + timedelta(milliseconds=int(text))
-    moment = datetime.fromisoformat(text)
+        try:
+            moment = EPOCH + timedelta(milliseconds=int(text))
+        except OverflowError:
+            raise ValueError(f"{text} milliseconds lead out of the calendar") from None
+    else:
+        moment = datetime.fromisoformat(text)
+    if not MINYEAR < moment.year < MAXYEAR:
+        moment = moment.replace(year=MINYEAR + 1 if moment.year == MINYEAR else MAXYEAR - 1)
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -135,6 +136,31 @@ def test_conditions_on_time_hold_and_say_when_they_change(
     assert condition.flip is not None
     assert (bool(condition.test(view)), condition.flip(view)) == (expected, flips)
     assert view.changes_at == flips  # asking is noting
+
+
+@pytest.mark.parametrize(
+    "length", ["9 days", "3 business days", "2 months", "80% of 5 business days", "2 business hours"]
+)
+def test_never_and_the_year_one_are_dates_like_others(length: str) -> None:
+    """What people write into dates for "never" stops nothing, wherever on earth the portal is."""
+    for text, ago_, ahead in (
+        ("9999-12-31", False, True),
+        ("9999-12-31T23:59:59Z", False, True),
+        ("253402300799999", False, True),
+        ("0001-01-01", True, False),
+        ("0001-01-01T05:00:00Z", True, False),
+    ):
+        for zone in ("Pacific/Auckland", "America/Los_Angeles"):
+            view = View(replace(policy(), zone=ZoneInfo(zone)), a_contact(a_property=text), NOW)
+            for operator, expected in (
+                ("is_more_than_ago", ago_),
+                ("is_less_than_ago", False),
+                ("is_more_than_from_now", ahead),
+                ("is_less_than_from_now", False),
+            ):
+                condition = compile_condition("a_property", operator, length, Words())
+                assert bool(condition.test(view)) is expected, (text, operator)
+            assert view.changes_at is None or view.changes_at > NOW
 
 
 def test_of_many_conditions_the_view_knows_the_one_that_changes_first() -> None:
