@@ -6,7 +6,7 @@ so here. Which rules can write where follows from the dispatch table that decisi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -277,6 +277,10 @@ class Ground:
 
     def at(self, rule: Rule, place: Place) -> Alive:
         """What is left of a rule at a combination."""
+        return Alive(rule, place, tuple(self._left(rule.groups, place)), self.causes.get(rule.id, ""))
+
+    def _left(self, groups: Sequence[Sequence[Condition]], place: Place) -> Iterator[tuple[Condition, ...]]:
+        """The groups that a combination leaves open, with what is left of each."""
         words = {
             "owner": OWNER,
             "createdate": LONG_AGO.isoformat(),
@@ -284,37 +288,34 @@ class Ground:
             "lifecycle_stage": place[1],
         }
         view = View(self.policy, build(self.policy, NOW, words, ()).contact, NOW)
-        groups = []
-        for group in rule.groups:
+        for group in groups:
             own = [c for c in group if c.fact.name in {"lead_status", "lifecycle_stage"}]
             if all(c.test(view) > 0 for c in own):
-                groups.append(tuple(c for c in group if c not in own))
-        return Alive(rule, place, tuple(groups), self.causes.get(rule.id, ""))
+                yield tuple(c for c in group if c not in own)
 
     def targets(self, rule: Rule, place: Place) -> Place:
         """Where a rule takes a contact that it writes to."""
-        status, stage = place
-        for action in rule.sets:
-            value = constant(action)
-            if value is None:
-                continue
-            if action.property == STATUS:
-                status = self.key(STATUS, value)
-            elif action.property == STAGE:
-                stage = self.key(STAGE, value)
+        return self._there(place, {a.property: value for a in rule.sets if (value := constant(a)) is not None})
+
+    def _there(self, place: Place, written: Mapping[str, str]) -> Place:
+        """The combination after some properties were set, from one before."""
+        status, stage = (
+            self.key(name, written[name]) if name in written else here
+            for name, here in zip((STATUS, STAGE), place, strict=True)
+        )
         return status, stage
 
     def reached(self, place: Place) -> frozenset[Place]:
-        """The combinations to which our own writes can lead from here, this one included."""
+        """The combinations to which our own writes and the portal's workflows can lead from here, this one included."""
         if place not in self._reached:
             found, waiting = {place}, [place]
             while waiting:
                 here = waiting.pop()
-                for alive in self.alive.get(here, ()):
-                    there = self.targets(alive.rule, here)
-                    if there not in found:
-                        found.add(there)
-                        waiting.append(there)
+                ours = {self.targets(alive.rule, here) for alive in self.alive[here]}
+                theirs = {self._there(here, f.values) for f in self.policy.foreign if [*self._left(f.groups, here)]}
+                new = {there for there in ours | theirs if there in self.alive} - found
+                found |= new
+                waiting += new
             self._reached[place] = frozenset(found)
         return self._reached[place]
 

@@ -192,6 +192,18 @@ def test_a_rule_that_is_only_ever_shown_for_the_backlog_is_a_shadow() -> None:
     assert agree({"rules": rules, "foreign": []}).heard == {"mail", "late"}
 
 
+def test_what_happened_is_followed_to_where_a_workflow_leads() -> None:
+    """Only a deal of the very moment of the first entry stays, once the workflow answers. Drawn with seed 502."""
+    deal = {"when": {"open_deals": {"is_more_than": "0"}, "lead_status": {"is": "working"}}, "cause": "deal_opened"}
+    rules: list[dict[str, Any]] = [
+        {"id": "new", "playbook": "X0", "when": {"lead_status": {"is": "new"}}, "cause": ENTERED},
+        {"id": "deal", "playbook": "X1", **deal, "outranks": ["new"], "then": [{"set": {"lead_status": "new"}}]},
+    ]
+    rules[0]["then"] = [{"set": {"lead_status": "nurture"}}]
+    flow = {"id": "w", "when": {"lead_status": {"is": "nurture"}}, "set": {"lead_status": "working"}}
+    assert agree({"rules": rules, "foreign": [flow]}).heard == {"new", "deal"}
+
+
 def test_a_rule_that_another_keeps_from_writing_unless_something_else_is_so_is_no_shadow() -> None:
     """Where a deal is open, the one that outranks it doesn't hold, and it never asks that. Drawn with seed 302."""
     nurture = {"lead_status": {"is": "nurture"}}
