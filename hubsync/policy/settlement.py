@@ -253,7 +253,8 @@ class Settlement:
         Otherwise both causes would be spent quietly, and nobody told.
         """
         for name, change in self._changes.items():
-            undone = [s for s in self.superseded if s.target == name and s.cause.at == change.cause.at]
+            lost = [s for s in self.superseded if s.target == name and s.value != change.new]
+            undone = [s for s in lost if s.cause.at == change.cause.at]
             if change.new == change.old and undone and change.cause.kind == _ENTERED.get(name):
                 wants = (*((s.rule, s.value) for s in undone), (change.rule, change.new))
                 self.conflicts[name] = Conflict(name, tuple(dict.fromkeys(wants)), change.cause.at)

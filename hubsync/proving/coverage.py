@@ -28,9 +28,11 @@ from hubsync.proving.subjects import subject_of
 from hubsync.rulefiles.cases import load_cases
 from hubsync.rulefiles.playing import play
 
-MOST_TRIES = 500
+_LATELY = ((0, 0), (None, None), (0, None), (None, 0))
+"""Which of status and stage were entered lately: both, none, or one of them; the other has stood for long."""
+MOST_TRIES = 1_250
 """So many contacts are tried for a rule before it is called dead."""
-MOST_BESIDE = 1_600
+MOST_BESIDE = 4_000
 """So many more, twice, before it is called shadowed: something else is so as well that rules ask there."""
 
 
@@ -107,18 +109,32 @@ def _nearest(ground: Ground, rule: Rule) -> Start | None:
 def _tries(ground: Ground, rule: Rule, *, beside: bool = False) -> Iterator[Start]:
     """Contacts that meet the rule's conditions as far as one can tell beforehand, newest causes first.
 
-    With `beside` each comes with one thing more that other rules ask there, too: it may keep one that would win from
-    holding.
+    With `beside` each comes with something more: it may keep one that would win from holding, or from wanting anything.
     """
     for place in ground.where(rule):
         alive = ground.at(rule, place)
-        others = [None, *(_asked_by_others(ground, place) if beside else ())]
+        others = [*_beside(ground, rule, place)] if beside else [()]
         for group in alive.groups:
-            for things, other in product(_met(ground, group, [*_causing(alive)], {}), others):
-                if other is None:
-                    yield from _laid(ground, alive, place, things)
-                elif all(other.subject != option.subject for option in things):
-                    yield from _laid(ground, alive, place, [*things, other])
+            for things, more in product(_met(ground, group, [*_causing(alive)], {}), others):
+                if not {option.subject for option in more} & {option.subject for option in things}:
+                    yield from _laid(ground, alive, place, [*things, *more])
+
+
+def _beside(ground: Ground, rule: Rule, place: Place) -> Iterator[tuple[Option, ...]]:
+    """Nothing, something that other rules ask there, what they would write where this rule does, or both."""
+    asked, held = [*_asked_by_others(ground, place)], [*_written_by_others(ground, rule, place)]
+    yield ()
+    yield from ((one,) for one in (*asked, *held))
+    yield from ((one, value) for one, value in product(asked, held) if one.subject != value.subject)
+
+
+def _written_by_others(ground: Ground, rule: Rule, place: Place) -> Iterator[Option]:
+    """The properties that the rule sets, as other rules would leave them."""
+    mine = {action.property for action in rule.sets} - {STATUS, STAGE}
+    for alive in ground.alive[place]:
+        for action in alive.rule.sets if alive.rule is not rule else ():
+            if action.property in mine and (value := constant(action)):
+                yield Option(action.property, f"{action.property} is {value}", ((action.property, value),))
 
 
 def _asked_by_others(ground: Ground, place: Place) -> Iterator[Option]:
@@ -157,13 +173,13 @@ def _laid(ground: Ground, alive: Alive, place: Place, things: list[Option]) -> I
     for status_before, stage_before in product(statuses, stages):
         if status_before == place[0] != NONE or stage_before == place[1] != NONE:
             continue
-        for latest, by, rank in product((1, None, 0), (AUTOMATION, PERSON), (0, None)):
-            if rank is None and (by == PERSON or latest == 0):
+        for latest, by, (status, stage) in product((1, None, 0), (AUTOMATION, PERSON), _LATELY):
+            if (status, stage) == (None, None) and (by == PERSON or latest == 0):
                 continue
             placed = [(option, latest if option.timed else None) for option in things]
             entries = [
-                Entry(STATUS_ENTRY, by, None if place[0] == status_before else rank, status_before),
-                Entry(STAGE_ENTRY, by, None if place[1] == stage_before else rank, stage_before),
+                Entry(STATUS_ENTRY, by, None if place[0] == status_before else status, status_before),
+                Entry(STAGE_ENTRY, by, None if place[1] == stage_before else stage, stage_before),
             ]
             yield laid(ground, place, entries, placed)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hubsync.policy.policy import Horizon, Policy
 from hubsync.proving import checks
-from hubsync.proving.checks import COVERAGE, EVER, NOTE, Fault, faults_of
+from hubsync.proving.checks import COVERAGE, DETERMINISM, EVER, NOTE, Fault, faults_of
 from hubsync.proving.course import Course, follow
 from hubsync.proving.ground import Ground, Place
 from hubsync.proving.starts import Classes, Start
@@ -128,7 +128,12 @@ def shortest(faults: Iterable[Fault]) -> list[Fault]:
 
 
 def _within(fault: Fault, told: Sequence[Fault]) -> bool:
-    """Whether fewer of its rules do the same by themselves, or a rule isn't heard because of what it does wrong."""
+    """Whether fewer of its rules do the same by themselves, or a rule isn't heard because of what it does wrong.
+
+    What one rule makes hang on the moment of a look is not what it and another are at odds about.
+    """
     if fault.kind == COVERAGE:
         return any(other.kind not in {COVERAGE, NOTE} and fault.rules[0] in other.rules for other in told)
-    return any(other.kind == fault.kind and set(other.rules) and set(other.rules) < set(fault.rules) for other in told)
+    fewest = 2 if fault.kind == DETERMINISM else 1
+    fewer = (set(other.rules) for other in told if other.kind == fault.kind and len(other.rules) >= fewest)
+    return any(rules < set(fault.rules) for rules in fewer)

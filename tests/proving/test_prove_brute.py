@@ -137,7 +137,7 @@ def test_a_rule_that_is_heard_only_where_a_person_chose_the_stage_is_found_by_bo
     when = {"lead_status": {"is_any_of": ["attempting", "nurture"]}, "lifecycle_stage": {"is": "lead"}}
     late = {"id": "late", "playbook": "X1", "when": when, "cause": ENTERED, "after": "5 days", "hard": "true"}
     first = {"id": "first", "playbook": "X2", "when": when, "cause": ENTERED, "outranks": ["late"]}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {**late, "then": [{"set": {"lead_status": "working"}}]},
         {**first, "then": [{"set": {"lifecycle_stage": "sql"}}]},
     ]
@@ -149,7 +149,7 @@ def test_a_rule_that_waited_too_long_and_an_entry_newer_than_that_are_followed_t
     deal = {"when": {"open_deals": {"is_more_than": "0"}, "lead_status": {"is": "attempting"}}, "cause": "deal_opened"}
     stage = {"when": {"lead_status": {"is": "working"}}, "cause": "lifecycle_stage_entered"}
     back = {"when": {"lead_status": {"is": "new"}}, "cause": ENTERED}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "deal", "playbook": "X0", **deal, "after": "5 days", "then": [{"set": {"lead_status": "working"}}]},
         {"id": "stage", "playbook": "X1", **stage, "then": [{"set": {"lead_status": "new"}}]},
         {"id": "back", "playbook": "X2", **back, "then": [{"set": {"lead_status": "attempting"}}]},
@@ -162,7 +162,7 @@ def test_a_rule_that_wins_only_where_two_things_happened_at_one_moment_is_no_sha
     mailed = {"when": {"first_rep_outreach": {"is_known": "true"}}, "cause": "first_rep_outreach"}
     bare = {"when": {"lead_status": {"is_any_of": ["attempting", "none"]}}}
     late, stage = {"cause": ENTERED, "after": "5 days", "hard": "true"}, {"cause": "lifecycle_stage_entered"}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "late", "playbook": "X0", **bare, **late, "then": [{"set": {"lead_status": "nurture"}}]},
         {
             "id": "one",
@@ -204,10 +204,52 @@ def test_what_happened_is_followed_to_where_a_workflow_leads() -> None:
     assert agree({"rules": rules, "foreign": [flow]}).heard == {"new", "deal"}
 
 
+def test_a_rule_that_is_heard_only_where_another_finds_its_work_done_is_no_shadow() -> None:
+    """It is done already, and at that very moment a mail leads the contact elsewhere. Drawn with seed 601."""
+    new = {"when": {"lead_status": {"is": "new"}}, "cause": ENTERED}
+    mailed = {"when": {"first_rep_outreach": {"is_known": "true"}}, "cause": "first_rep_outreach"}
+    rules: list[dict[str, Any]] = [
+        {"id": "yes", "playbook": "X0", **new, "then": [{"set": {"asked": "yes"}}]},
+        {"id": "no", "playbook": "X1", **new, "outranks": ["yes"], "then": [{"set": {"asked": "no"}}]},
+        {"id": "mail", "playbook": "X2", **mailed, "then": [{"set": {"lead_status": "attempting"}}]},
+    ]
+    flow = {"id": "w", "when": {"lead_status": {"is": "attempting"}}, "set": {"lead_status": "working"}}
+    assert agree({"rules": rules, "foreign": [flow]}).heard == {"yes", "no", "mail"}
+
+
+def test_a_rule_that_is_heard_only_where_the_stage_is_newer_than_the_status_is_no_shadow() -> None:
+    """It waited for five days, and only then did a stage lead elsewhere. Drawn with seed 601."""
+    new = {"when": {"lead_status": {"is": "new"}}}
+    rules: list[dict[str, Any]] = [
+        {"id": "stage", "playbook": "X0", **new, "cause": "lifecycle_stage_entered"},
+        {"id": "late", "playbook": "X1", **new, "cause": ENTERED, "after": "5 days"},
+    ]
+    rules[0]["then"], rules[1]["then"] = [{"set": {"lead_status": "attempting"}}], [{"set": {"asked": "no"}}]
+    flow = {"id": "w", "when": {"lead_status": {"is": "new"}}, "set": {"lead_status": "attempting"}}
+    assert agree({"rules": rules, "foreign": [flow]}).heard == {"stage", "late"}
+
+
+def test_two_rules_at_odds_are_told_though_one_of_them_hangs_on_the_moment_of_a_look() -> None:
+    """Neither hides the other. Drawn with seed 601."""
+    mailed = {"first_rep_outreach": {"is_known": "true"}, "open_deals": {"is": "0"}}
+    turned = {**mailed, "lead_status": {"is_any_of": ["new", "nurture"]}, "lead_status_before": {"is": "attempting"}}
+    stage = {
+        "when": {"lifecycle_stage": {"is": "lead"}, "asked": {"is_not": "yes"}},
+        "cause": "lifecycle_stage_entered",
+    }
+    rules: list[dict[str, Any]] = [
+        {"id": "asks", "playbook": "X0", "when": turned, "cause": "first_rep_outreach"},
+        {"id": "stage", "playbook": "X1", **stage, "outranks": ["asks"], "then": [{"set": {"lead_status": "nurture"}}]},
+        {"id": "back", "playbook": "X2", "when": turned, "cause": "first_rep_outreach", "hard": "true"},
+    ]
+    rules[0]["then"], rules[2]["then"] = [{"set": {"asked": "yes"}}], [{"set": {"lead_status": "attempting"}}]
+    assert agree({"rules": rules, "foreign": []}).disputed
+
+
 def test_a_rule_that_another_keeps_from_writing_unless_something_else_is_so_is_no_shadow() -> None:
     """Where a deal is open, the one that outranks it doesn't hold, and it never asks that. Drawn with seed 302."""
     nurture = {"lead_status": {"is": "nurture"}}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "flag", "playbook": "X0", "when": nurture, "cause": ENTERED, "then": [{"set": {"asked": "no"}}]},
         {
             "id": "away",
@@ -239,7 +281,7 @@ def test_a_rule_that_writes_only_where_older_causes_are_backlog_is_no_shadow() -
     }
     none = {"lead_status": {"is_any_of": ["none", "none"]}, "open_deals": {"is": "0"}}
     sql = [{"set": {"lifecycle_stage": "sql"}}]
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "r0", "playbook": "X0", "when": none, "cause": ENTERED, "hard": "true", "then": sql},
         {"id": "r1", "playbook": "X1", **deal, "outranks": ["r0"]},
         {"id": "r2", "playbook": "X2", "when": below, "cause": ENTERED, "outranks": ["r0", "r1"], "then": deal["then"]},
@@ -253,7 +295,7 @@ def test_what_was_before_and_two_events_at_one_moment_are_followed_together() ->
     nurture = {"lead_status": {"is_any_of": ["nurture", "attempting"]}}
     mail = {"when": {"first_rep_outreach": {"is_known": "true"}, **nurture}, "cause": "first_rep_outreach"}
     deal = {"when": {"open_deals": {"is_more_than": "0"}, "lead_status_before": {"is": "new"}}, "cause": "deal_opened"}
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "mail", "playbook": "X0", **mail, "then": [{"set": {"lead_status": "new"}}]},
         {"id": "deal", "playbook": "X1", **deal, "then": [{"set": {"lead_status": "attempting"}}]},
     ]
