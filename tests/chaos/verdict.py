@@ -20,6 +20,8 @@ from tests.chaos.lives import SET_BY, STAGE, STAGES, STATUS
 
 PERSON = "CRM_UI"
 A_MINUTE = timedelta(minutes=1)
+ON_ITS_WAY = timedelta(seconds=2)
+"""So long may pass between the look before a write and the write itself."""
 HAPPENED = frozenset(("applied", "undone", "overridden"))
 UNRECORDED = frozenset(("", "hubsync_last_action"))
 """Creations and deletions, and the line of text that goes with a change: no rows of the ledger."""
@@ -58,8 +60,8 @@ def writes_differ(arena: Arena, ledger: list[Write]) -> Iterator[str]:
             repeated = before == w.after and w.at - at < ONE_RUN * arena.haste
             (again if repeated else journal)[arena.portal.survivor(w.id), w.property, w.after] += 1
             last[w.id, w.property] = (w.after, w.at)
-    stages = _stages(arena)
-    written = [r for r in ledger if r.kind in VALUES and r.state in HAPPENED and not outrun(arena, r, stages)]
+    values = _values(arena)
+    written = [r for r in ledger if r.kind in VALUES and r.state in HAPPENED and not outrun(arena, r, values)]
     rows = Counter((arena.portal.survivor(r.contact), r.target, r.after or "") for r in written)
     for key in sorted(journal.keys() | rows.keys()):
         most = journal[key] + (again[key] if arena.haste > 1 else 0)
@@ -74,23 +76,30 @@ def is_left_open(arena: Arena, row: Write) -> bool:
     return row.state in ("planned", "sent") and not waits
 
 
-def outrun(arena: Arena, row: Write, stages: Mapping[str, list[PortalWrite]]) -> bool:
-    """Whether the portal itself had just moved the stage beyond what was asked for: satisfied, and never written."""
-    if row.target != STAGE or row.after not in STAGES or row.sent_at is None:
+def outrun(arena: Arena, row: Write, values: Mapping[tuple[str, str], list[PortalWrite]]) -> bool:
+    """Whether somebody was just ahead: what was asked for is so, and was never written.
+
+    A person set the very value while it was on its way, or the portal itself moved the stage beyond it.
+    """
+    if row.sent_at is None:
         return False
-    writes = stages.get(arena.portal.survivor(row.contact), [])
+    writes = values.get((arena.portal.survivor(row.contact), row.target), [])
     near = [w for w in writes if abs(from_ms(w.at) - row.sent_at) < A_MINUTE * arena.haste]
-    written = any(w.after == row.after and w.source == arena.portal.app_source for w in near)
-    later = STAGES[STAGES.index(row.after) + 1 :]
-    return not written and any(w.after in later and w.source.type == "DEALS" for w in near)
+    ours = arena.portal.app_source
+    if any(w.after == row.after and w.source == ours for w in near):
+        return False
+    if any(w.after == row.after and abs(from_ms(w.at) - row.sent_at) < ON_ITS_WAY * arena.haste for w in near):
+        return True
+    later = STAGES[STAGES.index(row.after) + 1 :] if row.target == STAGE and row.after in STAGES else ()
+    return any(w.after in later and w.source.type == "DEALS" for w in near)
 
 
-def _stages(arena: Arena) -> Mapping[str, list[PortalWrite]]:
-    """By contact, or by the one that it was merged into: every write to the Lifecycle stage."""
-    found: dict[str, list[PortalWrite]] = {}
+def _values(arena: Arena) -> Mapping[tuple[str, str], list[PortalWrite]]:
+    """By contact, or by the one that it was merged into, and property: every write."""
+    found: dict[tuple[str, str], list[PortalWrite]] = {}
     for write in arena.portal.journal.writes:
-        if write.property == STAGE:
-            found.setdefault(arena.portal.survivor(write.id), []).append(write)
+        if write.kind == "contacts":
+            found.setdefault((arena.portal.survivor(write.id), write.property), []).append(write)
     return found
 
 

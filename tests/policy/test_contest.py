@@ -13,7 +13,7 @@ from hubsync.policy.contest import Want, contest
 from hubsync.policy.rules import AUTO, Rule
 from hubsync.policy.view import View
 from hubsync.policy.vocabulary import STAGE, STATUS
-from tests.builders import NOW, a_contact, a_deal, a_mail, ago, looked_at, policy
+from tests.builders import NOW, a_contact, a_deal, a_mail, ago, looked_at, policy, policy_with
 
 BASE = next(r for r in policy().rules if r.id == "new_on_becoming_mql")
 
@@ -137,3 +137,28 @@ def test_no_two_rules_outrank_each_other(rule: Rule) -> None:
 def test_stages_are_told_apart_from_statuses() -> None:
     wants = [a_want(a_rule("one"), "A"), a_want(a_rule("two"), "B", target=STAGE)]
     assert winners(*wants) == [("one", "A"), ("two", "B")]
+
+
+def test_rules_that_agree_undo_nothing_between_them() -> None:
+    """Both bring the lead back from where a third rule led it; that one is overtaken, and nobody is at odds."""
+    agreed = policy_with(
+        """
+- id: out
+  playbook: X
+  when: {first_rep_outreach: {is_known: true}}
+  cause: first_rep_outreach
+  then: [{set: {lead_status: working}}]
+- id: one
+  playbook: X
+  when: &when {lead_status: {is: working}}
+  cause: lead_status_entered
+  after: 5 days
+  then: &then [{set: {lead_status: new}}]
+- {id: two, playbook: X, when: *when, cause: lead_status_entered, after: 5 days, then: *then}
+""",
+        instead=True,
+    )
+    contact = a_contact([("new", ago(200))], [("mql", ago(200))], engagements=[a_mail(ago(90))], of=agreed)
+    decision = looked_at(contact, of=agreed)
+    assert (decision.changes, decision.conflicts) == ((), ())
+    assert {(s.rule, s.by) for s in decision.superseded} == {("out", "one"), ("two", "one")}

@@ -342,31 +342,6 @@ def test_rules_that_want_the_same_value_make_one_change_and_the_latest_cause_car
     assert [s.rule for s in decision.superseded] == ["one"]
 
 
-def test_rules_that_agree_undo_nothing_between_them() -> None:
-    """Both bring the lead back from where a third rule led it; that one is overtaken, and nobody is at odds."""
-    agreed = policy_with(
-        """
-- id: out
-  playbook: X
-  when: {first_rep_outreach: {is_known: true}}
-  cause: first_rep_outreach
-  then: [{set: {lead_status: working}}]
-- id: one
-  playbook: X
-  when: &when {lead_status: {is: working}}
-  cause: lead_status_entered
-  after: 5 days
-  then: &then [{set: {lead_status: new}}]
-- {id: two, playbook: X, when: *when, cause: lead_status_entered, after: 5 days, then: *then}
-""",
-        instead=True,
-    )
-    contact = a_contact([("new", ago(200))], [("mql", ago(200))], engagements=[a_mail(ago(90))], of=agreed)
-    decision = looked_at(contact, of=agreed)
-    assert (decision.changes, decision.conflicts) == ((), ())
-    assert {(s.rule, s.by) for s in decision.superseded} == {("out", "one"), ("two", "one")}
-
-
 # ---- dear facts ----
 
 
