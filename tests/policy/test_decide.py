@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from hubsync.policy import settlement
 from hubsync.policy.changes import NOTHING
+from hubsync.policy.contact import Contact
 from hubsync.policy.decide import decide
 from hubsync.policy.policy import Horizon
 from hubsync.policy.view import DEALS, ENGAGEMENTS, HISTORY
@@ -375,3 +377,10 @@ def test_without_tasks_nothing_is_read_for_them_and_none_is_planned() -> None:
     assert decide(policy(), unread, NOW, EVER).needs == HISTORY
     assert decide(policy(), unread, NOW, EVER, tasks=False) is NOTHING
     assert decide(policy(), contact, NOW, EVER, tasks=False).tasks == ()
+
+
+def test_a_contact_whose_history_is_read_keeps_all_else_that_is_known_of_it() -> None:
+    rest: dict[str, Any] = {f.name: object() for f in fields(Contact) if f.name not in {"id", "properties"}}
+    known = Contact("1", {}, **rest)
+    read = known.with_history({"email": "a@example.com"}, {STATUS: []})
+    assert read == replace(known, properties={"email": "a@example.com"}, history={STATUS: []})
